@@ -82,7 +82,10 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def shown(figure: float | None) -> str:
-    """Return a figure as text, with fewer decimals the larger it is, at most two; empty if there is no figure."""
+    """
+    Return a figure as text; empty if there is no figure. The text has two decimals, but only one from 10 on, and none
+    from 1000 on.
+    """
     if figure is None:
         return ""
     return f"{figure:,.0f}" if abs(figure) >= 1_000 else f"{figure:.1f}" if abs(figure) >= 10 else f"{figure:.2f}"

@@ -1,1 +1,1 @@
-"""The documentation, and what makes parts of it."""
+"""The documentation, and the modules that generate parts of it."""

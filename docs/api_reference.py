@@ -1,4 +1,4 @@
-"""The page "API": what may be imported, and its docstrings."""
+"""Generates the page "API" from the docstrings of all objects that services may import."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ Members = list[tuple[str, Any]]
 
 
 def exports() -> str:
-    """Return what ``event_bus_kafka`` exports, with the wrapper for ASGI servers."""
+    """Return the descriptions of all objects that ``event_bus_kafka`` exports, and of the wrapper for ASGI servers."""
     names = [name for name in event_bus_kafka.__all__ if not name.startswith("__")]
     return _entries(event_bus_kafka, names) + _entries(asgi, ["lifespan"])
 
 
 def testing_kit() -> str:
-    """Return what ``event_bus_kafka.testing`` exports, and the sandbox."""
+    """Return the descriptions of all objects that ``event_bus_kafka.testing`` exports, and of the sandbox."""
     return _entries(testing, testing.__all__) + "\n".join(_described("event_bus_kafka.sandbox", "Sandbox", Sandbox))
 
 
 def error_classes() -> str:
-    """Return the tree of errors and a definition per class."""
+    """Return the tree of error classes, and a definition of each class."""
     tree = dedent((errors.__doc__ or "").split("\n\n")[1])
     found = _classes(errors, errors.EventBusError)
     lines = [".. code-block:: text", "", indent(tree, "   "), ""]
@@ -40,7 +40,7 @@ def error_classes() -> str:
 
 
 def lifecycle_events() -> str:
-    """Return a definition per lifecycle event, with its fields."""
+    """Return a definition of each lifecycle event, with its fields."""
     lines = [line for name, one in _classes(events, events.LifecycleEvent) for line in _definition(name, one)]
     return "\n".join(lines)
 
@@ -59,7 +59,7 @@ def _definition(name: str, one: type) -> Iterator[str]:
 
 
 def _fields(one: type) -> Iterator[str]:
-    """Yield the fields of an attrs class, each with the docstring that stands under it."""
+    """Yield each field of an attrs class, with the field's docstring if it has one."""
     body = ast.parse(dedent(inspect.getsource(one))).body[0]
     assert isinstance(body, ast.ClassDef)
     for at, node in enumerate(body.body):
@@ -102,7 +102,7 @@ def _member(name: str, value: Any) -> Iterator[str]:
 
 
 def _signature(one: Any, *, skip_first: bool = False) -> str:
-    """Return the names and defaults of the parameters: their types are in the code."""
+    """Return the parameters with their defaults, without types; empty for exception classes and for data."""
     if not callable(one) or (inspect.isclass(one) and issubclass(one, BaseException)):
         return ""
     parameters = list(inspect.signature(one).parameters.values())[skip_first:]
@@ -115,5 +115,5 @@ def _text(one: Any) -> str:
 
 
 def _rewritten(text: str) -> str:
-    """Return a docstring without references, whose targets are not on this page."""
+    """Return a docstring with literals instead of references, because the targets are not on this page."""
     return _SINGLE.sub(r"``\1``", _ROLE.sub(lambda match: f"``{match[1].rpartition('.')[2]}``", text))

@@ -1,4 +1,4 @@
-"""The page "System checks": the catalogue, and what the checks say of configurations that are broken on purpose."""
+"""Generates the page "System checks" from the catalogue, with examples of wrong configurations and their messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.broken_configurations import BROKEN, Broken
 
 
 def checks() -> str:
-    """Return a section per id."""
+    """Return a section for each id of the catalogue."""
     return "\n".join(line for number, about in CATALOGUE.items() for line in _section(number, about))
 
 

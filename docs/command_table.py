@@ -1,4 +1,4 @@
-"""The table of all commands, from their parsers."""
+"""Generates the table of all commands from their parsers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parser_of(command: OperatorCommand) -> CommandParser:
 
 
 def forms_of(command: OperatorCommand) -> list[Form]:
-    """Return the subcommands of a command; of one that has none, itself."""
+    """Return the subcommands of a command. If it has no subcommands, return the command itself."""
     name, parser = command.example.split()[0], parser_of(command)
     for action in parser._actions:
         if isinstance(action, _SubParsersAction):
@@ -44,7 +44,7 @@ def options_of(parser: CommandParser) -> set[str]:
 
 
 def table() -> str:
-    """Return the table."""
+    """Return the table of commands."""
     lines = [".. list-table::", "   :header-rows: 1", "   :widths: 26 54 10 10", ""]
     rows = [("Command", "Does", "Plan first", "JSON")]
     for command in all_commands():
@@ -59,6 +59,6 @@ def table() -> str:
 
 
 def examples() -> str:
-    """Return an example of each command, as their helps show it."""
+    """Return an example of each command. The command's help shows the same example."""
     lines = [f"   $ manage.py {command.example}" for command in all_commands()]
     return "\n".join([".. code-block:: console", "", *lines, ""])

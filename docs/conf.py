@@ -1,4 +1,4 @@
-"""How the documentation is built. Its tables are generated from those in the code and the tests."""
+"""Configures Sphinx, and generates parts of the documentation from tables in the code and the tests."""
 
 import os
 import re
@@ -37,7 +37,7 @@ html_js_files = ["pages.js"]
 
 
 def write_settings() -> None:
-    """Write a definition per setting: its default, the values it takes, its sentence."""
+    """Write a definition of each setting, with its sentence, its default and its accepted values."""
     entries = [
         f"``{one.name}``\n   {one.sentence}\n\n   Default: ``{one.default!r}``. Takes {one.kind.expects}.\n"
         for one in all_settings()
@@ -46,13 +46,13 @@ def write_settings() -> None:
 
 
 def write_log_fields() -> None:
-    """Write a definition per field of log lines."""
+    """Write a definition of each field of log lines."""
     entries = [f"``{PREFIX}{name}``\n   {sentence}\n" for name, sentence in FIELDS.items()]
     (GENERATED / "log_fields.rst").write_text("\n".join(entries))
 
 
 def write_metrics() -> None:
-    """Write a definition per metric: its kind, its labels, its sentence."""
+    """Write a definition of each metric, with its sentence, its kind and its labels."""
     entries = []
     for metric in CATALOGUE:
         labels = ", ".join(f"``{label}``" for label in metric.labels) or "none"
@@ -61,7 +61,7 @@ def write_metrics() -> None:
 
 
 def write_neglects() -> None:
-    """Write a definition per kind of neglect, and per kind of finding of ``event_bus_status --check``."""
+    """Write a definition of each kind of neglect, and of each kind of finding of ``event_bus_status --check``."""
     for name, kinds in (("neglects", NEGLECTS), ("findings", FINDINGS)):
         remedies = [one.remedy.replace("{subject}", "NAME").rstrip(".") for one in kinds]
         entries = [
@@ -72,13 +72,13 @@ def write_neglects() -> None:
 
 
 def write_evolution() -> None:
-    """Write what becomes of events while their classes change."""
+    """Write the tables about changes of event classes."""
     (GENERATED / "evolution_orders.rst").write_text(evolution_tables.orders())
     (GENERATED / "evolution_readings.rst").write_text(evolution_tables.readings())
 
 
 def write_checks() -> None:
-    """Write each id of the system checks, with configurations that provoke it and what is said of them."""
+    """Write each id of the system checks, with examples of wrong configurations and their messages."""
     (GENERATED / "checks.rst").write_text(check_table.checks())
 
 
@@ -89,7 +89,7 @@ def write_commands() -> None:
 
 
 def write_api() -> None:
-    """Write what may be imported, the errors and the lifecycle events."""
+    """Write the descriptions of all objects that services may import, of the errors, and of the lifecycle events."""
     (GENERATED / "api_exports.rst").write_text(api_reference.exports())
     (GENERATED / "api_testing.rst").write_text(api_reference.testing_kit())
     (GENERATED / "api_errors.rst").write_text(api_reference.error_classes())

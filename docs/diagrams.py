@@ -1,9 +1,11 @@
 """
-Diagrams that are drawn from the text of a page, as SVG without scripts, in the colours of the page and 360 pixels wide.
+Directives that draw diagrams from text. A diagram is an SVG without scripts, 360 pixels wide, in the page's colours.
 
-``.. flow::`` has a box per line. ``| text`` labels the arrow to the next box, and ``> label: text`` is a way out of the
-box above, to its right. ``.. sequence::`` has participants in its first line, then ``from -> to: text``, or
-``participant: text`` for a note, in the order of time.
+In ``.. flow::``, each line is a box, except two kinds of lines. A line ``| text`` labels the arrow to the next box. A
+line ``> label: text`` is a way out of the box above; it is drawn to the right of the box.
+
+The first line of ``.. sequence::`` lists the participants. Each further line is a message, ``from -> to: text``, or a
+note, ``participant: text``. These lines are in the order of time.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ LINE = 16
 """Height of a line of text."""
 PAD = 8
 CHARACTER = 6.6
-"""Width of a character, on average."""
+"""Average width of a character."""
 BOX = 196
 """Width of a box."""
 RIGHT = BOX + 30
-"""Where the texts of ways out begin."""
+"""Horizontal position at which the texts of ways out begin."""
 
 
 @attrs.frozen
@@ -40,7 +42,7 @@ class Step:
 
 
 def flow(lines: list[str]) -> str:
-    """Return the SVG of boxes below each other."""
+    """Return the SVG of a column of boxes."""
     parts: list[str] = []
     y, first = 2, True
     for step in _steps(lines):
@@ -120,7 +122,7 @@ def _text(x: float, y: float, lines: list[str], kind: str, *, anchor: str = "mid
 
 
 def _veil(middle: float, y: float, width: float, lines: int) -> str:
-    """Return what hides lifelines behind a text."""
+    """Return a rectangle that hides the lifelines behind a text."""
     return f'<rect class="veil" x="{middle - width / 2:.0f}" y="{y}" width="{width:.0f}" height="{lines * LINE + 2}"/>'
 
 
@@ -159,7 +161,7 @@ class Sequence(_Diagram):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the directives: Sphinx calls this."""
+    """Register the directives. Sphinx calls this function."""
     app.add_directive("flow", Flow)
     app.add_directive("sequence", Sequence)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

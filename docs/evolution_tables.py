@@ -1,4 +1,4 @@
-"""The tables of the guide "Changing an event", from the lines that the tests prove."""
+"""Generates the tables of the guide "Changing an event" from entries that tests verify."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Row = tuple[str, ...]
 
 
 def orders() -> str:
-    """Return the table of changes: what to upgrade first, and which levels of a registry allow it."""
+    """Return the table of changes, with the services to upgrade first, and the registry levels that allow a change."""
     heads = ("Change", "Upgrade", "Beside consumers of edx-event-bus-kafka", "Passes")
     rows = [
         (one.title, one.order, one.order_beside_existing, " and ".join(sorted(one.passes)) or "no level but NONE")
@@ -22,7 +22,7 @@ def orders() -> str:
 
 
 def readings() -> str:
-    """Return the table of events: what each consumer makes of them."""
+    """Return the table of sent events, with the result in each package's consumer."""
     heads = ("Change", "Sent", "This package", "edx-event-bus-kafka")
     return _table([heads, *(row for change in CHANGES for row in _rows_of(change))])
 

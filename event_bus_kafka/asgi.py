@@ -25,7 +25,8 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 def lifespan(application: Application) -> Application:
     """
     Return ``application`` with a handler of the protocol ``lifespan``. When the server stops, the handler flushes the
-    sent events. The settings ``EVENT_BUS_KAFKA_SHUTDOWN_FLUSH`` and ``_SPILL`` limit the time for this.
+    sent events. The settings ``EVENT_BUS_KAFKA_SHUTDOWN_FLUSH`` and ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL`` limit the time
+    for this.
 
     If ``application`` handles this protocol itself, it still receives all messages of the protocol. Django's
     application does not handle the protocol.

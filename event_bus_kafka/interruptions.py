@@ -29,7 +29,8 @@ def let_through(error: BaseException) -> None:
 def interruption_in(error: BaseException) -> BaseException | None:
     """
     Return the exception that a signal handler raised: ``error`` itself, or an exception in the context of ``error``.
-    Return None if there is no such exception, and in all threads but the main thread, which alone runs the handlers.
+    Return None if there is no such exception, or if the calling thread is not the main thread: only the main thread
+    runs signal handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         return None

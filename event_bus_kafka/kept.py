@@ -17,7 +17,7 @@ Maximum number of characters of all schemas in a cache. It bounds the memory, si
 character. All schemas of Open edX's events together have 60,000 characters.
 """
 _OF_EACH = 200
-"""Number of characters by which each schema counts as longer than it is, because short schemas take memory, too."""
+"""Number of characters that are added to the length of each schema, because short schemas take memory, too."""
 
 
 class Kept(dict[Any, Value]):

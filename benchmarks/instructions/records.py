@@ -14,7 +14,7 @@ from benchmarks.measurements import COUNTED, OURS, PUBLISHED
 
 RECORDED = Path(__file__).with_name("recorded.json")
 TOLERANCE = 0.05
-"""Maximum growth of a share (see :func:`shares`) that is accepted, relative to the recorded share."""
+"""Maximum accepted growth of a share (see :func:`shares`), relative to the recorded share."""
 _PACKAGES = ("Django", "attrs", "confluent-kafka", "edx-event-bus-kafka", "fastavro", "openedx-events")
 Record = Mapping[str, Any]
 """

@@ -1,6 +1,6 @@
 """
-The suite for the cost of an event in the process that sends it and in the process that consumes it, with this package,
-with edx-event-bus-kafka and with a bare loop.
+The suite for the cost of an event, in the process that sends it and in the process that consumes it. Compares this
+package, edx-event-bus-kafka and a bare loop.
 """
 
 from __future__ import annotations

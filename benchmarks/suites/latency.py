@@ -7,14 +7,14 @@ from benchmarks.plan import Plan
 
 _LOW, _HIGH = 20, 500
 """
-The two rates, in events per second. A machine with two cores that also runs the broker cannot send and consume many
-more events than at the high rate.
+The low and the high rate, in events per second. The high rate is near the maximum of a machine with two cores that also
+runs the broker.
 """
 
 
 def latency(plan: Plan) -> Suite:
     """
-    Return the suite. Its cases are both packages at a low rate, and at a rate that keeps edx-event-bus-kafka busy.
+    Return the suite, which has a case for each package with each rate. The high rate keeps edx-event-bus-kafka busy.
     """
     return Suite(
         name="latency",

@@ -57,8 +57,8 @@ class _Receiver:
 
 def measure(*, variant: str, topic: str, group: str, rate: float, events: int) -> Figures:
     """
-    Return percentiles of the milliseconds from ``send_event`` to the receiver, and of the microseconds in
-    ``send_event``, at ``rate`` events per second.
+    Send and consume ``rate`` events per second. Return percentiles of two durations: from ``send_event`` to the
+    receiver, in milliseconds, and of ``send_event`` itself, in microseconds.
     """
     arguments = json.dumps({"rate": rate, "events": events})
     command = [sys.executable, "-m", "benchmarks.process", "latency.emit", arguments]

@@ -1,4 +1,4 @@
-"""Relays an outbox until Kafka has confirmed the last row, or sends as many records with a bare producer."""
+"""Relays an outbox until Kafka has confirmed the last row, or sends the same number of records with a bare producer."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Makes what `docs/operating/` offers to monitoring: a dashboard for Grafana, and alert rules for Prometheus."""
+"""Generates the files in `docs/operating/`: a dashboard for Grafana, and alert rules for Prometheus."""

@@ -1,4 +1,4 @@
-"""Writes the dashboard and the alert rules: `make dashboards`."""
+"""`make dashboards`: writes the dashboard and the alert rules."""
 
 from __future__ import annotations
 

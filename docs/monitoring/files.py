@@ -1,4 +1,4 @@
-"""The files that are made, as texts."""
+"""The texts of the generated files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent.parent / "operating"
 
 
 def texts() -> dict[str, str]:
-    """Return the text of each file in `docs/operating/`, by its name."""
+    """Return name → text of each file in `docs/operating/`."""
     return {
         "dashboard.json": json.dumps(dashboard(), cls=JSONEncoder, indent=1, sort_keys=True) + "\n",
         "alerts.yml": f"# Made by `make dashboards`.\n{yaml.safe_dump(rules(), sort_keys=False, width=120)}",

@@ -63,8 +63,8 @@ def store_for(group: str) -> Store:
 
 def keep_clean(store: Store, at_end: ExitStack) -> None:
     """
-    Delete old rows daily until ``at_end`` closes: inbox marks and, if ``store`` is the table of dead letters, also dead
-    letters, entries of deleted dead letters, and replay requests.
+    Delete old inbox marks daily until ``at_end`` closes. If ``store`` is the table of dead letters, also delete old
+    dead letters, entries of deleted dead letters, and replay requests.
     """
     if not apps.is_installed(_APP):
         return

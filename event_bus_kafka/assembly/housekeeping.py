@@ -36,13 +36,13 @@ _LAST_TURN = 1.0
 housekeeper = Housekeeper(close_after_errors)
 watchman = Housekeeper(close_after_errors)
 """
-The housekeeper that searches all outboxes for neglects. It has its own thread, so that a database that hangs delays no
-heartbeat in another database.
+The housekeeper that searches all outboxes for neglects. It has its own thread, so that a hanging database does not
+delay the heartbeats in other databases.
 """
 claim_keeper = Housekeeper(close_after_errors)
 """
-The housekeeper that renews claims on replay requests. It has its own thread, because a worker whose renewal is delayed
-by other housekeeping would lose its request.
+The housekeeper that renews claims on replay requests. It has its own thread, because other housekeeping might delay a
+renewal. After such a delay, the worker would lose its request.
 """
 
 
@@ -57,8 +57,9 @@ def periodically(
     keeper: Housekeeper | None = None,
 ) -> None:
     """
-    Run ``turn`` every ``period`` seconds until ``at_end`` closes, and then ``last``, as :meth:`Housekeeper.every`
-    describes. ``keeper``: the housekeeper whose thread runs the task; None: the housekeeper that most tasks share.
+    Run ``turn`` every ``period`` seconds until ``at_end`` closes; then run ``last``. For details, see
+    :meth:`Housekeeper.every`. ``keeper``: the housekeeper whose thread runs the task; None: the housekeeper that most
+    tasks share.
     """
     keeper = keeper or housekeeper
     task = keeper.every(period, name, turn, last=last, first_in=first_in)

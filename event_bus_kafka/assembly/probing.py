@@ -17,7 +17,7 @@ from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 _GROUP = "probe_event_bus"
 """A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _SPILL = 2.0
-"""Seconds within which events that Kafka did not confirm must be stored in the outbox."""
+"""Time limit in seconds for storing unconfirmed events in the outbox. Events that are not stored then are dropped."""
 
 
 def probe(at_end: ExitStack, *, timeout: float, slow: float) -> Probe:

@@ -33,9 +33,9 @@ def admin() -> Admin:
 
 def wanted_topics() -> list[WantedTopic]:
     """
-    Return all topics that this service needs. These are the topics that it sends to, reads, or names in
-    ``EVENT_BUS_KAFKA_TOPICS``, the topic of the probe and, if dead letters go to topics, the topics of dead
-    letters. Raises :class:`ConfigurationError`.
+    Return all topics that this service needs: the topics that it sends to, reads, or names in
+    ``EVENT_BUS_KAFKA_TOPICS``, and the topic of the probe. If dead letters go to topics, the result also contains
+    these topics. Raises :class:`ConfigurationError`.
     """
     uses: defaultdict[str, list[str]] = defaultdict(list)
     for topic, use in _uses():

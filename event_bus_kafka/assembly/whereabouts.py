@@ -24,8 +24,8 @@ _REQUEST_TIMEOUT = 10.0
 """Time limit of one request to Kafka, in seconds."""
 _SHARE_OF_LETTERS = 0.15
 """
-Share of the time limit of the whole search. Within this share, a database must answer whether dead letters go to a
-topic.
+Share of the search's time limit. If a database does not answer within this share, dead letters are assumed to be in its
+table.
 """
 
 

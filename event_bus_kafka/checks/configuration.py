@@ -83,8 +83,8 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
     """
-    Return a function that calls each of ``options``. The function raises :class:`ConfigurationError` if librdkafka's
-    client ``name`` refuses the client options that a call returns.
+    Return a function that checks the client options that each of ``options`` returns. The function raises
+    :class:`ConfigurationError` if librdkafka's client ``name`` refuses these client options.
     """
 
     def check() -> None:

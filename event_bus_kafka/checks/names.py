@@ -23,14 +23,14 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _BROKER = re.compile(r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+)(:(?P<port>\d{1,5}))?")
 _HIGHEST_PORT = 65_535
 _Named = tuple[str, str]
-"""The name of a setting, and a topic without prefix that the setting contains."""
+"""The name of a setting, and a topic that this setting names (without prefix)."""
 
 
 def check_names(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Check the form of names, and look for likely mistakes such as a topic's name with the prefix. Without this package's
-    producer and consumer, check only whether topics are enabled although EVENT_BUS_PRODUCER is not set, and only if
-    brokers are configured.
+    Check the form of names, and look for likely mistakes such as a topic's name with the prefix. If this service uses
+    neither this package's producer nor its consumer, check only whether topics are enabled without any producer. Even
+    this is checked only if brokers are configured.
     """
     try:
         return [*_checked()]

@@ -12,7 +12,7 @@ from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError
 
 BESIDE_LANES = 2
-"""Threads that need a connection in addition to the lanes: housekeeping, and the thread that spills events."""
+"""Number of threads that need a connection, besides the lanes: housekeeping, and the thread that spills events."""
 _DEFAULT = 4
 """Number of connections in psycopg's pool if the pool's options do not set it."""
 

@@ -31,8 +31,8 @@ _CLASSIC_BOUNDS: Options = {
 }
 _MARGIN = 30.0
 """
-Seconds that are added to a worker's longest wait for receivers. If a member does not poll for longer than the sum, and
-for at least five minutes, the group removes the member.
+Seconds that are added to a worker's longest wait for receivers. The group removes a member that has not polled for the
+sum of both. If the sum is less than five minutes, this limit is five minutes.
 """
 _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}

@@ -49,7 +49,10 @@ class Backpressure:
         return max(1, self.records - most)
 
     def need_commit(self, partitions: Partitions) -> bool:
-        """Return whether the window of any partition is full, and at least half of it only waits for a commit."""
+        """
+        Return whether any window contains the maximum number of records, and at least half of this number only wait for
+        a commit.
+        """
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
@@ -77,9 +80,9 @@ class Backpressure:
 
     def _tell(self, paused: list[PartitionProgress], now: float) -> None:
         """
-        Note in ``health`` each paused partition whose position has not moved for a long time, and the record for which
-        the partition waits, and emit WindowFull. A partition whose position moves is not noted, because it is only
-        slow.
+        Emit WindowFull if the position of a paused partition has not moved for a long time. Also note the partition in
+        ``health``, with the record for which it waits. A partition whose position moves is not noted, because it is
+        only slow.
         """
         for partition in paused:
             position, since = partition.stood_at

@@ -49,7 +49,8 @@ right do not count.
 """
 _LAST_FLUSH = 1.0
 """
-Minimum seconds for flushing the events that receivers emitted. They apply even if receivers used up the time to stop.
+Minimum time limit in seconds for flushing the events that receivers emitted. It applies even if receivers have used up
+the time to stop.
 """
 
 

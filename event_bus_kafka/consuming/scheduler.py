@@ -138,7 +138,7 @@ class Scheduler:
         All waits together take at most ``timeout`` seconds. First wait for unfinished records below the highest record
         that is finished or running, except records that wait for a retry. During this wait no record of the ``staying``
         partitions begins. Then drop the other records, and wait for running receivers, including receivers of an
-        earlier assignment. ``names``: further partitions for whose receivers to wait.
+        earlier assignment. This second wait includes the receivers of the further partitions ``names``.
 
         Without the first wait Kafka would redeliver finished records, because the position cannot move past an
         unfinished one. Actors are kept, so that one key never runs on two lanes, even if its partition is soon assigned

@@ -49,9 +49,8 @@ def milliseconds(text: str) -> int:
 class StartingOffsets:
     """
     Tells the client of a group where to begin reading. If ``time`` (milliseconds since the epoch) is given, each
-    partition is read from its first record at or after this time. If the same value
-    was the last one that was applied to a partition, it is not applied again: the worker notes it in the metadata of
-    the committed offset.
+    partition is read from its first record at or after this time. The metadata of the committed offset notes the time
+    that was applied last. The same time is not applied again.
     """
 
     group: str

@@ -19,8 +19,8 @@ _NONE: Failures = []
 @cheap_frozen
 class Attempt:
     """
-    The result of one attempt at a record: the results of its receivers, the error because of which none was called, or
-    the reason to skip the event.
+    The result of one attempt at a record: the results of its receivers, the error that prevented all calls, or the
+    reason to skip the event.
 
     A receiver that was called and is not in ``failed`` has succeeded.
     """
@@ -40,7 +40,7 @@ class Attempt:
     away: str = ""
     """Name of the server that cannot be reached; empty: there is no such server."""
     error: Exception | None = None
-    """The error because of which no receiver was called, such as an unreadable record; None: there is none."""
+    """The error that prevented all calls of receivers, for example because the record is unreadable; None: no error."""
     skipped: str = ""
     """The reason why no receiver gets the event; empty: the event was not skipped."""
 
@@ -125,8 +125,8 @@ def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
 
 def _judge_record(error: Exception, away: str, past: Past, policy: RetryPolicy) -> Judgement:
     """
-    Judge an error because of which no receiver was called. If the record is given up, the error counts as the failure
-    of every receiver in ``past.waiting``.
+    Judge an error that prevented all calls of receivers. If the record is given up, the error counts as the failure of
+    every receiver in ``past.waiting``.
     """
     outcome = policy.decide(error, attempt=past.attempts + 1, holds=past.holds, is_outage=bool(away))
     if isinstance(outcome, Hold):

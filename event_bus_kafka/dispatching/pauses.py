@@ -32,8 +32,8 @@ def is_migrated() -> bool:
 
 class Pauses:
     """
-    Returns, when called, the names of the paused receivers as last read. Raises :class:`PausesUnknown` if no read has
-    succeeded yet.
+    Returns, when called, the names of paused receivers that the last successful read found. Raises
+    :class:`PausesUnknown` if no read has succeeded yet.
     """
 
     def __init__(self) -> None:

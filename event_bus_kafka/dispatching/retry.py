@@ -59,7 +59,7 @@ class RetryPolicy:
         ``attempt`` is the number of the failed attempt, from 1. ``holds`` is the number of holds in a row before this
         attempt. ``is_open`` says whether the circuit of the failed receiver is open. ``chance`` returns a number from 0
         to 1, for the jitter. An outage is considered first, then an open circuit, then final errors, then the number of
-        attempts. So an outage leads to no dead letters, nor does a receiver while its circuit is open.
+        attempts. So neither an outage nor an open circuit leads to a dead letter.
         """
         if is_outage or is_open:
             return Hold(error, self.hold(holds, chance))

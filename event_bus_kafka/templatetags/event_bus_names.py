@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 _NAMES = re.compile(r"(\S{33,}|(?<!\S)(?:\d{4})?-\S+)")
 """Long words, and dates and options of commands, which browsers would otherwise break after their hyphens."""
 _BREAKS = re.compile(r"(?<=[./_])(?=[^\W_])(?!py:)")
-"""Places at which names may be broken. The ending of a file's name, before the number of a line, is kept with it."""
+"""Places at which names may be broken. A file's name before a line number keeps its ending, as in ``worker.py:7``."""
 
 register = template.Library()
 

@@ -22,7 +22,7 @@ from event_bus_kafka.trouble import Trouble
 _ASK_EVERY = 5.0
 """Seconds between two questions for the rights on refused topics."""
 _REMIND_AFTER = 60.0
-"""Seconds after which a refusal that lasts is reported again."""
+"""Minimum seconds between two reports of the same refusal."""
 
 Rights = Mapping[str, frozenset[str] | BrokerError]
 """

@@ -37,8 +37,8 @@ def update_course_run(catalog_info: CourseCatalogData, metadata: EventsMetadata,
 @receiver(COURSE_CATALOG_INFO_CHANGED)
 def index_course_run(catalog_info: CourseCatalogData, **_: Any) -> None:
     """
-    Add a course run to the search index. This is a separate receiver so that, if the search engine does not answer, a
-    retry does not update the catalog again.
+    Add a course run to the search index. This is a separate receiver. So a retry because of the search engine does not
+    update the catalog again.
 
     The receiver may take minutes. It runs in another thread than the one that polls Kafka, so the worker stays a member
     of its group. Only events of the same course wait.

@@ -12,7 +12,7 @@ from examples.enterprise_catalog.models import Seat, Subscription
 
 @receiver(PLAN_EVENTS)
 def keep_subscription(subscription_plan: SubscriptionPlanData, **_: Any) -> None:
-    """Store a changed plan. The events of a plan come in order. A duplicate of the latest changes nothing."""
+    """Store a changed plan. The events of a plan come in order. A duplicate of the latest event changes nothing."""
     Subscription.objects.update_or_create(
         plan_uuid=subscription_plan.uuid,
         defaults={

@@ -39,17 +39,14 @@ class CreditBroken(Exception):
 
 @receiver([EXAM_ATTEMPT_REJECTED, EXAM_ATTEMPT_VERIFIED, EXAM_ATTEMPT_RESET])
 def change_grade(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
-    """
-    Store that the grade becomes zero because the attempt was rejected, or is restored because the attempt was verified
-    or reset.
-    """
+    """Store a change of the grade: zero if the attempt was rejected, restored if it was verified or reset."""
     logger.info("Changing the grade for event %s", metadata.id)
     _note("grade", "zero" if signal is EXAM_ATTEMPT_REJECTED else "restored", exam_attempt, metadata)
 
 
 @receiver([EXAM_ATTEMPT_SUBMITTED, EXAM_ATTEMPT_RESET])
 def change_completion(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
-    """Store that the unit becomes complete because the attempt was submitted, or incomplete because it was reset."""
+    """Store a change of the completion: complete if the attempt was submitted, cleared if it was reset."""
     _note("completion", "complete" if signal is EXAM_ATTEMPT_SUBMITTED else "cleared", exam_attempt, metadata)
 
 

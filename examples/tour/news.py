@@ -1,4 +1,4 @@
-"""Finds in the logs of workers the events that they have received."""
+"""Reads the logs of workers, to find the events that the workers have received."""
 
 from __future__ import annotations
 

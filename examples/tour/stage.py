@@ -23,9 +23,9 @@ class Stage:
     All processes of the tour. Their logs go into one folder. When the ``with`` block of the stage ends, the processes
     are stopped.
 
-    By default, each service has its own settings module. ``settings`` names one module for all services instead, which
-    reads the service's name from EXAMPLES_SERVICE. Each wait raises :class:`Interrupted` when ``stop`` is set, and
-    :class:`ProcessFailed` when the bus or a service ends.
+    By default, each service has its own settings module. If ``settings`` names a module, all services use this module,
+    which reads the service's name from EXAMPLES_SERVICE. Each wait raises :class:`Interrupted` when ``stop`` is set,
+    and :class:`ProcessFailed` when the bus or a service ends.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Stage:
             self._wait_for_one(starting)
 
     def start_sender(self, service: str) -> None:
-        """Start a relay, and a substitute for the web processes, of a service that only sends."""
+        """For a service that only sends, start a relay, and a substitute for the web processes."""
         front, ready = self._start_front(service)
         self._wait_until(ready, front, _START_SECONDS)
         self.workers[service] = self._manage(service, "relay_events", name=f"{service}-relay")

@@ -1,1 +1,1 @@
-"""Alert rules, a file per area."""
+"""The alert rules, with one module for each area."""

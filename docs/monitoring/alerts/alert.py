@@ -1,4 +1,4 @@
-"""One alert, and the expressions that several share."""
+"""The class of alerts, and expressions that several alerts use."""
 
 from __future__ import annotations
 
@@ -8,35 +8,37 @@ import attrs
 
 
 class Severity(Enum):
-    """How soon somebody has to look; the value is the label."""
+    """The urgency of an alert. The value becomes a label."""
 
     CRITICAL = "critical"
-    """Now: events are lost, or none go on."""
+    """Somebody must look at once, because events are lost or cannot go on."""
     WARNING = "warning"
-    """Today: events wait or fail, and none is lost as yet."""
+    """Somebody must look today. Events wait or fail, but none is lost yet."""
 
 
 @attrs.frozen(kw_only=True)
 class Alert:
-    """One rule. Texts may have ``{{ $labels.x }}`` and ``{{ $value }}`` of the expression."""
+    """An alert. Texts may contain the expression's ``{{ $labels.x }}`` and ``{{ $value }}``."""
 
     name: str
     expression: str
     lasting: str
-    """For how long the expression has to hold before the alert fires, as Prometheus writes it."""
+    """Time for which the expression must hold before the alert fires, in Prometheus's notation."""
     severity: Severity
     summary: str
     description: str
     section: str
-    """Title of the section of the runbook that says what to do."""
+    """Title of the runbook's section about this alert."""
 
 
 def grown(counter: str, labels: str, minutes: int = 15) -> str:
     """
-    Return an expression for what a counter has grown by lately, if it has, summed by ``labels``.
+    Return an expression for the growth of a counter in the last ``minutes``, summed by ``labels``. Without growth, the
+    expression has no result.
 
-    A series that begins is counted from 0 on: a counter appears with its first event, which ``increase`` does not see.
-    So are counters that Prometheus sees for the first time, though they have grown before.
+    ``increase`` does not see the first event of a counter, because a series begins with this event. Therefore a series
+    that began in this time, and has not grown since, counts with its value. If Prometheus sees an old counter for the
+    first time, this value contains older events, too.
     """
     window = f"{minutes}m"
     begun = f"({counter} unless {counter} offset {window})"
@@ -44,5 +46,8 @@ def grown(counter: str, labels: str, minutes: int = 15) -> str:
 
 
 def gone(gauge: str, labels: str) -> str:
-    """Return an expression for a gauge that somebody told within the last 6 hours, and nobody tells now."""
+    """
+    Return an expression for the values of ``labels`` with which ``gauge`` was exported in the last 6 hours, but is not
+    exported now.
+    """
     return f"count by ({labels}) (max_over_time({gauge}[6h])) unless count by ({labels}) ({gauge})"

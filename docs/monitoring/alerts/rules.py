@@ -1,4 +1,4 @@
-"""All alerts, as Prometheus reads them."""
+"""All alert rules, in the format that Prometheus reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from docs.monitoring.alerts import consuming, receiving, relaying, sending, serv
 from docs.monitoring.alerts.alert import Alert
 
 RUNBOOK = os.environ.get("RUNBOOK") or "https://docs.example.com/event-bus/operating.html"
-"""The page that `docs/operating.rst` becomes; `make dashboards RUNBOOK=…` for a copy of its own."""
+"""Address of the page made from `docs/operating.rst`. `make dashboards RUNBOOK=…` sets another address."""
 
 ALERTS: dict[str, tuple[Alert, ...]] = {
     "event-bus-sending": sending.ALERTS,
@@ -20,7 +20,7 @@ ALERTS: dict[str, tuple[Alert, ...]] = {
     "event-bus-receivers": receiving.ALERTS,
     "event-bus-servers": servers.ALERTS,
 }
-"""By the name of their group."""
+"""Name of a group → its alerts."""
 
 
 def rules() -> dict[str, Any]:
@@ -29,7 +29,7 @@ def rules() -> dict[str, Any]:
 
 
 def runbook_url(alert: Alert) -> str:
-    """Return the address of the section that says what to do."""
+    """Return the address of the runbook's section about an alert."""
     return f"{RUNBOOK}#{make_id(alert.section)}"
 
 

@@ -1,4 +1,4 @@
-"""Alerts of whoever emits events."""
+"""Alerts about processes that send events."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The dashboard: rows of panels, and how they are laid out."""
+"""The dashboard: rows of panels, and their layout."""

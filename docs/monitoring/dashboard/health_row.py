@@ -1,4 +1,4 @@
-"""The first row: is all well? And the last: the servers that clients need."""
+"""The first row, which shows whether all is well. Also the last row, about the servers that clients need."""
 
 from __future__ import annotations
 

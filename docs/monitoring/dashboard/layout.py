@@ -1,4 +1,4 @@
-"""The dashboard as Grafana imports it."""
+"""Builds the dashboard in the format that Grafana imports."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def dashboard() -> Dashboard:
 
 
 def _variable(name: str, label: str, series: str) -> builders.QueryVariable:
-    """Let the reader choose among the values that a label has in some series."""
+    """Return a variable. The reader chooses from the values that the label ``name`` has in ``series``."""
     everything = VariableOption(selected=True, text="All", value="$__all")
     return (
         builders.QueryVariable(name)

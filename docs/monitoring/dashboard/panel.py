@@ -1,4 +1,4 @@
-"""One panel of the dashboard, and how its queries follow the variables."""
+"""A panel of the dashboard, with queries that the dashboard's variables filter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from event_bus_kafka.telemetry.metrics import CATALOGUE, PREFIX, MetricKind
 
 FILTERS = ("group", "topic")
-"""Labels that the dashboard has variables for, besides `job`."""
+"""Labels for which the dashboard has variables, besides `job`."""
 
 LABELS = {
     name: metric.labels
@@ -21,11 +21,11 @@ LABELS = {
         else [metric.name]
     )
 }
-"""The labels of each series, by its name."""
+"""Name of a series → its labels."""
 
 
 class Unit(Enum):
-    """Units of Grafana; the value is its id."""
+    """Units of Grafana. Each value is the id of a unit."""
 
     NUMBER = "short"
     SECONDS = "s"
@@ -36,14 +36,14 @@ class Unit(Enum):
 
 @attrs.frozen
 class Query:
-    """One expression, and how its series are named."""
+    """An expression, and a pattern for the names of its series in the legend."""
 
     expression: str
     legend: str
 
     @property
     def filtered(self) -> str:
-        """The expression, with only those series that the variables choose."""
+        """The expression, restricted to the series that the variables select."""
         return re.sub(rf"({PREFIX}\w+)(?:{{(.*?)}})?", _with_filters, self.expression)
 
 
@@ -53,13 +53,13 @@ class Panel:
 
     title: str
     description: str
-    """One or two sentences: what it shows, and what to do about it."""
+    """One or two sentences about the panel's meaning, and about the reaction to a problem."""
     queries: tuple[Query, ...]
     unit: Unit = Unit.NUMBER
     is_number: bool = False
-    """Whether it shows the last number of each series alone."""
+    """Whether the panel shows only the last number of each series, and no graph."""
     alarming_from: float | None = None
-    """The value from which on it is red."""
+    """The value from which on the number is red; None: it is never red."""
 
 
 def _with_filters(found: re.Match[str]) -> str:

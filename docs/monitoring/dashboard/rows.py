@@ -1,4 +1,4 @@
-"""All rows, in their order."""
+"""All rows of the dashboard, in their order."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     "Dead letters": consuming_rows.DEAD_LETTERS,
     "Clients": health_row.CLIENTS,
 }
-"""By their titles."""
+"""Title of a row → its panels."""

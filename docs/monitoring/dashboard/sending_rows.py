@@ -1,4 +1,4 @@
-"""Rows of whoever emits events, and of relays."""
+"""Rows about processes that send events, and about relays."""
 
 from __future__ import annotations
 
