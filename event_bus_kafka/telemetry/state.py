@@ -50,8 +50,8 @@ class PartitionState:
     """Number of failed attempts at the first record that is read and not done; 0 if there is no such record."""
     receivers: tuple[str, ...] = ()
     """
-    Names of the receivers that the next attempt at the first record that is read and not done has to call. Empty if
-    there is no such record, or if no attempt has reached its receivers yet.
+    Names of the receivers that the next attempt has to call. The attempt is for the first record that is read and not
+    done. Empty if there is no such record, or if no attempt has reached its receivers yet.
     """
 
 
