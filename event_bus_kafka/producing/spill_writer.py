@@ -48,7 +48,7 @@ class SpillWriter(Thread):
         return self.is_alive()
 
     def settle(self, until: float) -> None:
-        """Wait at most until ``until`` (monotonic), as long as an event waits. Return at once if the thread does not run."""
+        """Wait while any event waits, at most until ``until`` (monotonic). Do not wait if the thread does not run."""
         with self.buffer.changed:
             if self.is_alive():
                 self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, until - monotonic())

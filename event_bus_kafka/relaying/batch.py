@@ -68,7 +68,7 @@ class Batch:
         """Topics and keys of rows in flight that may go to an unreached partition; later rows of these keys wait."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Topics and keys of which no more rows are sent: a row is late or, with ``parked_holds_key``, is parked."""
+        """Topics and keys whose later rows stay: a row is late or, with ``parked_holds_key``, is to be parked."""
         self.put_back: list[int] = []
         """Ids of parked rows to move back into the outbox."""
         self.unconfirmed = 0
@@ -102,8 +102,7 @@ class Batch:
 
     def collect(self, down_to: int) -> None:
         """
-        Poll for delivery reports until the batch waits for at most ``down_to`` rows. Also stop at the deadline, or if
-        there is ``trouble``.
+        Poll for delivery reports until the batch waits for at most ``down_to`` rows; stop at deadline or ``trouble``.
 
         With ``down_to`` 0, the common client sends at once instead of waiting for more records.
         """

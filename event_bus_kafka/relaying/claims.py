@@ -274,7 +274,7 @@ def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
 
 
 def _within(limit: int, rows: Iterable[_Planned]) -> Iterator[_Planned]:
-    """Yield rows until their total bytes reach ``limit``. The row with which the limit is reached is the last."""
+    """Yield rows until their total bytes reach ``limit``. The row that reaches the limit is the last."""
     total = 0
     for row in rows:
         if total >= limit:

@@ -143,7 +143,7 @@ class HeldTopic:
     seconds: float
     """Seconds since the topic was first held. Since then the topic has accepted no record."""
     reason: str
-    """The error because of which the topic is held, as text without event data."""
+    """The error that caused the last hold, as text without event data."""
 
 
 @attrs.frozen(kw_only=True)
