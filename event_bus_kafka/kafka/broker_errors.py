@@ -47,9 +47,8 @@ def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
 @contextmanager
 def as_broker_errors(client: Any = None) -> Iterator[None]:
     """
-    Raise the client's errors as :class:`BrokerError`. If a request finds no connection, its error does not contain the
-    cause; only the client's error callback gets the cause. So poll ``client`` after an error, because a poll calls the
-    error callback.
+    Raise the client's errors as :class:`BrokerError`. After an error, poll ``client`` once, because a poll calls the
+    client's error callback. If a request finds no connection, only this callback gets the cause.
     """
     try:
         yield

@@ -30,7 +30,7 @@ _BATCH = 500
 _CAUSE_WITHIN = 2.0
 """Seconds to wait for the cause of a fatal error."""
 _LOOK_EVERY = 0.1
-"""Maximum seconds between two checks whether partitions were assigned during a poll. If so, the poll ends."""
+"""Maximum seconds between two checks for partitions that were assigned during a poll. Such partitions end the poll."""
 
 
 @attrs.frozen(kw_only=True)
@@ -92,8 +92,8 @@ class ConsumerClient(GroupOffsets, LogOffsets):
     def initial_offset(self, partition: Partition, *, timeout: float) -> int:
         """
         Return the offset at which a group without a committed offset begins to read: the constant OFFSET_BEGINNING, or
-        the present end offset of the partition if ``auto.offset.reset`` is ``latest``. A constant for the end would not
-        do, because records that arrive before the first read would be skipped.
+        the present end offset of the partition if ``auto.offset.reset`` is ``latest``. With a constant for the end, the
+        group would skip records that arrive before the first read.
 
         Raises :class:`BrokerError`.
         """
@@ -124,8 +124,10 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def cause_of(self, failure: BrokerError) -> BrokerError:
         """
-        Return the error that caused ``failure``, a fatal error of a commit. Poll at most 2 s for this error; if none
-        comes, return ``failure``. librdkafka delivers the error after its prefetched records, which are discarded.
+        Return the error that caused ``failure``, or ``failure`` itself if no other error comes within 2 s of polling.
+        librdkafka delivers the cause after its prefetched records, which are discarded.
+
+        ``failure``: a fatal error of a commit.
         """
         deadline = monotonic() + _CAUSE_WITHIN
         try:

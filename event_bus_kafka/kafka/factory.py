@@ -100,7 +100,7 @@ def check_options(name: str, options: Options) -> None:
 
 
 def missing_files(options: Options) -> dict[str, str]:
-    """Return the files and folders that options name and that do not exist, as option → path."""
+    """Return option → path, for options whose file or folder does not exist."""
     paths = {name: str(options[name]) for name in _FILES if options.get(name)}
     return {name: path for name, path in paths.items() if path != _FOUND_BY_ITSELF and not Path(path).exists()}
 

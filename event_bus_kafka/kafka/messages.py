@@ -58,7 +58,7 @@ def emit_statistics(text: str) -> None:
 
 _call_headers = methodcaller("headers")
 """
-Calls ``Message.headers`` in a way that raises its exception.
+Calls ``Message.headers`` so that Python raises its exception at once.
 
 For a header whose name is not UTF-8, ``Message.headers`` returns a value and also sets an exception. A direct call that
 Python has optimized does not notice the exception; a later, unrelated call would raise it.

@@ -15,7 +15,7 @@ from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer, to_
 Partition = tuple[str, int]
 """Topic (full name) and partition number."""
 MOCK = "mockCluster"
-"""Prefix of the mock cluster's id. Librdkafka's mock brokers answer each query by time with the end offset."""
+"""Prefix of the mock cluster's id. Librdkafka's mock brokers return the end offset for any time."""
 
 
 @attrs.frozen

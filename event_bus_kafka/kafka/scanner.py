@@ -31,10 +31,7 @@ _OWN: Options = {
 }
 
 _headers_of = methodcaller("headers")
-"""
-Returns a message's headers without a direct call of ``headers``, which may hide its exception (see
-``kafka/messages.py``).
-"""
+"""Returns a message's headers. A direct call of ``headers`` may hide its exception (see ``kafka/messages.py``)."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,11 +1,11 @@
 """
-Tracks the unreached partitions of a producer, on which Kafka has not confirmed any of its records yet, and the keys
-that may belong to these partitions.
+Tracks the unreached partitions of a producer, and the keys that may belong to these partitions. A partition is
+unreached until Kafka has confirmed a record of the producer on it.
 
-A broker accepts any sequence number of a producer that the broker does not know. So after a broker has refused the
-first request to a partition, it still accepts the next request. librdkafka may have sent this next request already, so
-the order of records would be lost. Therefore a key that may belong to an unreached partition has only one record at a
-time in flight, until one of its records is confirmed. After the confirmation the broker knows the producer for this
+If a broker does not know a producer, it accepts any sequence number from this producer. So after a broker has refused
+the first request to a partition, it still accepts the next request. librdkafka may have sent this next request already,
+so the order of records would be lost. Therefore a key that may belong to an unreached partition has only one record at
+a time in flight, until one of its records is confirmed. After the confirmation the broker knows the producer for this
 partition.
 """
 
@@ -33,7 +33,7 @@ class UnreachedPartitions:
         self._lacks_counts = False
         self._reached: defaultdict[str, set[int]] = defaultdict(set)
         self.complete: set[str] = set()
-        """Topics all of whose partitions are reached."""
+        """Topics whose partitions are all reached."""
         self._keys: set[tuple[str, bytes]] = set()
         """
         Keys whose partition is reached. When there are ``_MOST_KEYS`` keys, all are forgotten. A forgotten key counts

@@ -85,8 +85,8 @@ class Outbox:
         _: str | None,
     ) -> None:
         """
-        Append events after the commit; if there is no outbox, call ``otherwise`` with each event. If a commit hook of
-        another app has begun a new transaction on the database, the rows are part of the new transaction.
+        Append events; if there is no outbox, call ``otherwise`` with each event. Called after the commit. If a commit
+        hook of another app has begun a new transaction on the database, the rows are part of the new transaction.
         """
         if not self.append_if_available(events, alias, otherwise):
             for one in events:

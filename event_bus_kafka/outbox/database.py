@@ -64,8 +64,9 @@ def home() -> str:
     """
     Return the alias whose outbox takes an event if no suitable transaction is open.
 
-    This is the alias that the routers choose for writing. It is the default alias if there are no routers, if the app
-    is not installed, or if a router names an unknown alias or raises (for example, because there is no request).
+    This is the alias that the routers choose for writing. If there are no routers, or the app is not installed, it
+    is the default alias. The same is true if a router names an unknown alias, or raises (for example, because there is
+    no request).
     """
     if not router.routers or not apps.is_installed(_APP):  # asking Django takes as long as encoding an event
         return DEFAULT_DB_ALIAS

@@ -131,8 +131,9 @@ def _write(destination: Destination, alias: str, pk: int) -> int:
 
 def _remember(commit: _Commit) -> None:
     """
-    Remember the id of a row that was found or inserted: in ``atomic()`` after the commit, because the same transaction
-    may have inserted the row; without a transaction at once. In a transaction without ``atomic()``, do nothing.
+    Remember the id of a row that was found or inserted. In ``atomic()``, remember it after the commit, because the same
+    transaction may have inserted the row. Without a transaction, remember it at once. In a transaction without
+    ``atomic()``, do nothing.
     """
     connection = commit.connection
     if connection.in_atomic_block:

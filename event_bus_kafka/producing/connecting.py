@@ -2,9 +2,9 @@
 Makes the clients of a process in a separate thread, because a constructor may block (up to 10 seconds for an OAuth
 token).
 
-A request waits for the clients until its own time limit. If another request began the attempt, the request also stops
-waiting at the time limit of that other request. After a failure other than a wrong configuration, no attempt begins for
-``_REST`` seconds.
+A request waits for the clients until its own time limit, or until the time limit of the request that began the
+attempt, whichever is earlier. After a failure other than a wrong configuration, no attempt begins for ``_REST``
+seconds.
 """
 
 from __future__ import annotations
@@ -45,10 +45,7 @@ class Connecting:
     _attempt: Future[ProcessClients | _Failure] | None
     """The attempt to make clients that is running now, or that has failed; None: there is none."""
     _waits_until: float
-    """
-    Monotonic time until which callers wait for the running attempt: the time limit of the caller whose call started the
-    attempt.
-    """
+    """Monotonic time until which callers wait for the running attempt: the time limit of the caller that began it."""
     _again_at: float
     """Monotonic time from which the next attempt may begin."""
 

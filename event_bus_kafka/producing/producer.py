@@ -104,7 +104,7 @@ class KafkaEventProducer(EventBusProducer):
     ) -> None:
         """
         Send many events of one type, given as pairs of data and metadata. Errors of an event are handled as by
-        :meth:`send`; an exception that iterating over ``events`` raises is passed on.
+        :meth:`send`. If the iterator of ``events`` raises an exception, the exception is passed on.
 
         In mode ``outbox``, one INSERT appends hundreds of events.
         """
@@ -219,9 +219,9 @@ class KafkaEventProducer(EventBusProducer):
 
     def _deliver_late(self, sent_at: float, encoded: EncodedEvent) -> None:
         """
-        Send an event that could not be sent before, because there were neither clients nor an outbox. Raises if this
-        fails and must be tried again. From ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT`` after ``sent_at`` (monotonic), emit
-        EventUndelivered instead of raising.
+        Send an event that could not be sent before, because there were neither clients nor an outbox. If this fails,
+        raise the error, so that the caller tries again. But if ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT`` has passed since
+        ``sent_at`` (monotonic), emit EventUndelivered instead.
         """
         try:
             self._hand_over(encoded, None, monotonic() + self.limits.send_timeout)

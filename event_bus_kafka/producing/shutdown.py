@@ -160,12 +160,12 @@ class Shutdown:
 
 def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_away: bool) -> tuple[float, float]:
     """
-    Return two monotonic times for an ending process: until when it waits for Kafka, and until when it then waits for
+    Return two monotonic times for an ending process: the end of its wait for Kafka, and the end of its later wait for
     the outbox.
 
-    ``began``: monotonic time at which the end began, from which both limits count; None: they count from ``now``. If
-    ``began`` is given, the event to flush was sent late. Then at least ``_LATE`` seconds remain for Kafka, and again
-    for the outbox. If Kafka does not answer (``is_away``), no time is added for Kafka.
+    ``began``: monotonic time at which the end of the process began. Both limits count from this time; None: they count
+    from ``now``. If ``began`` is given, the event to flush was sent late. Then at least ``_LATE`` seconds remain for
+    Kafka, and again for the outbox. If Kafka does not answer (``is_away``), no time is added for Kafka.
     """
     until = (now if began is None else began) + limits.shutdown_flush
     spill_until = until + limits.shutdown_spill

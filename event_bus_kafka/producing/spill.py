@@ -34,7 +34,7 @@ class Spill:
         """Process id → alias of a database → writer. A child process must not use its parent's writers."""
 
     def waits_for_clients(self) -> bool:
-        """Return whether any waiting event has an ``otherwise``, so that it is sent if no database has an outbox."""
+        """Return whether any waiting event has an ``otherwise``, which sends the event if no database has an outbox."""
         return any(writer.buffer.waits_for_clients() for writer in tuple(self._writers().values()))
 
     def waiting(self) -> tuple[int, int]:

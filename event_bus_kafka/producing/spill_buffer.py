@@ -25,7 +25,7 @@ Factor on ``MOST_BYTES`` for events that come from delivery reports, because the
 factor applies while the database accepts events.
 """
 _STILL_TAKES = 5.0
-"""Seconds after an accepted event for which the database is expected to accept further events."""
+"""Seconds for which a database that has accepted an event is expected to accept further events."""
 _OVERHEAD = 2_000
 """Approximate bytes of memory that an event needs in addition to its key and value."""
 _BATCH = 500

@@ -48,15 +48,13 @@ class SpillWriter(Thread):
         return self.is_alive()
 
     def settle(self, until: float) -> None:
-        """
-        Return as soon as no event waits any more, or the thread does not run; at the latest at ``until`` (monotonic).
-        """
+        """Wait while any event waits, at most until ``until`` (monotonic). Do not wait if the thread does not run."""
         with self.buffer.changed:
             if self.is_alive():
                 self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, until - monotonic())
 
     def give_up(self) -> int:
-        """Give up all waiting events; return the number of events that are lost thereby."""
+        """Give up all waiting events; return the number of lost events."""
         left = self.buffer.take_all()
         self._is_idle = self._is_idle or bool(left)  # settle() must not wait for the INSERT of given-up events
         for one in left:

@@ -68,7 +68,7 @@ class Batch:
         """Topics and keys of rows in flight that may go to an unreached partition; later rows of these keys wait."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Topics and keys of which no more rows are sent: a row is late or, with ``parked_holds_key``, is parked."""
+        """Topics and keys whose later rows stay: a row is late or, with ``parked_holds_key``, is to be parked."""
         self.put_back: list[int] = []
         """Ids of parked rows to move back into the outbox."""
         self.unconfirmed = 0
@@ -94,7 +94,7 @@ class Batch:
         return rows
 
     def send(self, rows: Sequence[Row]) -> None:
-        """Hand rows to the clients, those of each key in order, while :attr:`goes_on` and until the deadline."""
+        """Hand rows to the clients, in order for each key. Stop at the deadline, or if :attr:`goes_on` is False."""
         assert self.has_room_for(len(rows))
         if left := self._send_all(rows[self._send_usual(rows) :]):
             self._await_firsts()
@@ -102,7 +102,7 @@ class Batch:
 
     def collect(self, down_to: int) -> None:
         """
-        Poll for delivery reports until the batch waits for at most ``down_to`` rows; end at deadline or ``trouble``.
+        Poll for delivery reports until the batch waits for at most ``down_to`` rows; stop at deadline or ``trouble``.
 
         With ``down_to`` 0, the common client sends at once instead of waiting for more records.
         """
@@ -134,7 +134,7 @@ class Batch:
             self.trouble = self.trouble or error
 
     def give_up(self) -> None:
-        """Purge unconfirmed records from the clients at once; a further call does nothing."""
+        """Purge unconfirmed records from the clients at once. Only the first call has an effect."""
         if not self._is_given_up:
             self._is_given_up = True
             self.unconfirmed += self.ledger.in_flight
@@ -205,7 +205,7 @@ class Batch:
                 self._produce(self._clients.common, row, record, topic)
 
     def _send_next(self, topic: Topic) -> None:
-        """Send the topic's next waiting row alone if time is left; if it is not sent, the one after it, and so on."""
+        """Send the topic's next waiting row alone if time is left. If this row is not sent, try the row after it."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
             if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_deadline):

@@ -111,8 +111,8 @@ class Claims:
         Search the rows of these shards once; return the rows that a batch is to send.
 
         Rows that commit after the search wait for the next batch. A second search could find a row and miss an earlier
-        one of its key. ``limits``: topic → maximum number of its rows in each shard, or 0 for none. Other topics have
-        no limit.
+        row with the same key. ``limits``: topic → maximum number of its rows in each shard, or 0 for none. Other topics
+        have no limit.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
@@ -233,7 +233,7 @@ class Claims:
             raise RowsStay(int(left), done)
 
     def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
-        """Return an id for each row to park: its own id or, if a parked row has that, a new id below all others."""
+        """Return an id for each row to park: its own id, or a new id below all others if a parked row has this id."""
         taken = {number for (number,) in connection.query(self._dialect.parked_of(ids))}
         if not taken:
             return list(ids)
@@ -274,7 +274,7 @@ def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
 
 
 def _within(limit: int, rows: Iterable[_Planned]) -> Iterator[_Planned]:
-    """Yield rows until their total bytes reach ``limit``. The row with which the limit is reached is the last."""
+    """Yield rows until their total bytes reach ``limit``. The row that reaches the limit is the last."""
     total = 0
     for row in rows:
         if total >= limit:

@@ -20,7 +20,7 @@ Seconds without use after which the connection is replaced before the next trans
 closed the connection.
 """
 _LONG_RUN = 100
-"""Number of consecutive ids from which on rows are deleted by a range."""
+"""Minimum number of consecutive ids that are deleted by a range, and not by look-ups."""
 _CLOSED = getattr(select, "POLLRDHUP", 0)  # only on Linux
 
 
@@ -99,8 +99,8 @@ class OwnConnection:
         """
         Delete rows of the outbox; return their number. Raises a database error.
 
-        The rows of a long run of consecutive ids, except its last row, are deleted by one range, which takes half the
-        time of look-ups.
+        One range deletes a long run of consecutive ids, except the last id. This takes half the time of look-ups. If
+        the database refuses the range, look-ups delete these rows, too.
         """
         removed, others = 0, list[int]()
         for first, last in runs_of(ids):

@@ -24,8 +24,8 @@ class Drain:
     def step(self) -> None:
         """
         Run one step. Raise :class:`WorkerFailed` if the relay can send no further row, or has neither sent nor parked a
-        row for ``_FRUITLESS`` seconds. Its exit code is then 0 if the outbox is known to be empty, and 3 otherwise.
-        Errors of :meth:`Relay.step` are passed on.
+        row for ``_FRUITLESS`` seconds. The exception's exit code is 0 if the outbox is known to be empty, and 3
+        otherwise. Errors of :meth:`Relay.step` are passed on.
         """
         self._relay.step()
         if self._progress.is_drained:

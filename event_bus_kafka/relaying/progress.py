@@ -28,8 +28,8 @@ counting a million rows takes a second.
 _PURGE_EVERY = 86_400.0
 _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT
 """
-Seconds after which a relay that has ended no step counts as dead. They are many, because a step may take nearly two
-minutes if the database is slow.
+A relay counts as dead if it has ended no step for this many seconds. The time is long, because a step may take nearly
+two minutes if the database is slow.
 """
 
 
@@ -69,7 +69,7 @@ class RelayStates:
 
     @property
     def obstacles(self) -> tuple[str, ...]:
-        """The text of the error that interrupted the last step, as the only item; empty if no error did."""
+        """The text of the error that interrupted the last step, as the only item; empty if no error interrupted it."""
         return (self._trouble,) if self._trouble else ()
 
     @property

@@ -7,8 +7,8 @@ from event_bus_kafka.relaying.claims import Row
 
 _ROWS, _KEYS = 10, 3
 """
-If Kafka refuses at least ``_ROWS`` rows with at least ``_KEYS`` different keys, and accepts no row of the topic in the
-meantime, the topic counts as the cause of the refusals.
+A topic counts as the cause of refusals if, since Kafka last accepted a row of the topic, it has refused at least
+``_ROWS`` rows with at least ``_KEYS`` different keys.
 """
 
 
@@ -45,7 +45,7 @@ class Refusals:
     def end(self) -> list[tuple[Row, BrokerError]]:
         """
         Forget all refusals. Return the rows that were refused earlier in this batch. If Kafka has accepted a row of the
-        topic since, each of these rows caused its refusal itself.
+        topic since, these rows themselves caused the refusals, and not their topic.
         """
         rows, self.undecided = self.undecided, []
         self._before = 0
@@ -61,8 +61,8 @@ class Refusals:
         """
         Return the rows to park, and the ids of parked rows to put back. Call this method at the end of a batch.
 
-        If the topic counts as the cause of the refusals, no row is to be parked, and the rows that were parked since
-        Kafka last accepted a row of the topic are to be put back.
+        If the topic counts as the cause of the refusals, no row is to be parked. All rows are then to be put back that
+        were parked since Kafka last accepted a row of the topic.
         """
         rows, self.undecided = self.undecided, []
         self._before += len(rows)

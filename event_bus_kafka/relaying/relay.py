@@ -33,9 +33,9 @@ Maximum number of shards that a relay claims if its last batch could not take al
 claim the other shards. While there seems to be no other relay, this maximum applies to a part of the batches only.
 """
 _ONLY_AFTER = 4
-"""A relay counts as the only one after this number of batches in a row of which no other relay had claimed a shard."""
+"""A relay counts as the only one if it got all requested shards in this number of batches in a row."""
 _LEAVES = 0.25
-"""Part of the batches in which an only relay leaves shards to a relay that has just started."""
+"""Part of the batches in which the only relay leaves some shards free, because another relay may have just started."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PAUSE_FACTOR = 10
 """
@@ -58,16 +58,16 @@ class StepResult:
     left: bool = True
     """Whether there may be further rows that can be sent now."""
     trouble: str = ""
-    """The text of the error that interrupted the relay, without event data; empty if no error did."""
+    """The text of the error that interrupted the relay, without event data; empty if no error interrupted it."""
 
 
 class Relay:
     """
     A relay, used by one thread: call :meth:`step` repeatedly, and :meth:`stop` at the end.
 
-    A row is removed from the outbox after Kafka has confirmed it. If the removal does not fail, its shard stays claimed
-    until then. A batch contains only rows that were committed when it searched for rows, and sends the rows of each key
-    in the order of their ids.
+    A row is removed from the outbox after Kafka has confirmed it. If the removal does not fail, the row's shard stays
+    claimed until the row is removed. A batch contains only rows that were committed when it searched for rows, and
+    sends the rows of each key in the order of their ids.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Relay:
         self._interruptions = self._unconfirmed = 0
         self._is_full = False
         self._undisturbed = _ONLY_AFTER
-        """Number of batches in a row of which no other relay had claimed a shard."""
+        """Number of batches in a row, up to the last batch, in which the relay got all requested shards."""
         self._saw_all = True
         """Whether the last batch claimed all shards with rows, and took all their rows except those of held topics."""
         self._reader = BackgroundThread("reads")

@@ -24,8 +24,8 @@ these rows twice.
 """
 MOST_PARKED = 1_000
 """
-Number of refused rows at which a batch sends no more rows. It is small, because parking takes one statement per row
-while the shards are claimed.
+A batch with this number of refused rows sends no more rows. The number is small, because parking takes one statement
+per row while the shards are claimed.
 """
 
 

@@ -13,8 +13,8 @@ queried. If there are more pairs, a random selection is queried, so that each pa
 """
 _OF_SHALLOW = 100
 """
-Maximum number of rows to read for a pair of shard and topic whose last query found fewer rows than the query's limit,
-unless this is so for all pairs.
+Maximum number of rows to read for a pair of shard and topic if its last query found fewer rows than the query's limit.
+If this is so for all pairs, the maximum does not apply.
 """
 
 

@@ -34,7 +34,7 @@ class Dialect:
     are_ids: Callable[[Sequence[int]], tuple[str, list[Any]]]
     """Returns a condition that selects the rows with these ids, to read them, and the parameters of the condition."""
     remove: str
-    """The statement that deletes rows by look-ups of their ids, its only parameter."""
+    """The statement that deletes rows by look-ups of their ids. The ids are its only parameter."""
     ids: Callable[[Sequence[int]], str]
     """Converts ids to the parameter of ``remove``."""
     remove_range: str

@@ -20,8 +20,8 @@ _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
 """Backoff of a topic: seconds of the first hold, factor for each further hold, and maximum seconds."""
 _FIRST_OF_SILENT = 5.0
 """
-Seconds from the hold of a silent topic to its first try. They are more than for other held topics, because each try of
-a silent topic makes the other topics wait.
+Seconds from the hold of a silent topic to its first try. The time is longer than for other held topics, because each
+try of a silent topic makes the other topics wait.
 """
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
 """
@@ -71,7 +71,7 @@ class Topic:
         self._delay = 0.0
         """The last backoff in seconds; 0: the topic is not held."""
         self.held_since = 0.0
-        """Time at which the topic was held for the first time since it was last open; valid while it is held."""
+        """Time of the first hold since the topic was last open; valid while the topic is held."""
         self.held_because = ""
         """The reason of the last hold."""
         self._last_alone = 0
@@ -185,8 +185,8 @@ class Topic:
 
     def hold(self, error: Exception, *, silent: bool = False) -> None:
         """
-        Hold the topic, each time for longer than before up to a maximum, unless it backs off already. ``silent``:
-        whether the reason is a lack of delivery reports.
+        Hold the topic, unless it backs off already. Each hold is longer than the hold before, up to a maximum.
+        ``silent``: whether the reason is a lack of delivery reports.
         """
         self.stop()
         self._last_alone = 0
@@ -218,8 +218,8 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Decide about a topic that is tried. If it counts as the cause of refusals, hold it again. Open it after all rows
-        that had to be sent alone were sent or, if there were none, after Kafka has accepted a row.
+        If a tried topic counts as the cause of refusals, hold it again. Otherwise open it once all rows that had to be
+        sent alone were sent. If there were no such rows, open it once Kafka has accepted a row.
 
         Return the rows to park, and the ids of parked rows to put back into the outbox.
         """

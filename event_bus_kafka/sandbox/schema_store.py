@@ -13,7 +13,7 @@ from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.schemas import verdict
 
 _ALL = ""
-"""Key for the default level, which applies to subjects for which no level was set."""
+"""Key for the default level, which applies to subjects without a level of their own."""
 
 
 class Refused(Exception):

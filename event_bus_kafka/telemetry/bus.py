@@ -26,8 +26,9 @@ _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 
 class _ObserversOf(dict[type[LifecycleEvent], tuple[Observer, ...]]):
     """
-    Cache: kind of event → observers that want events of this kind. A new empty cache replaces it when observers are
-    added, removed or flushed. So a late entry, made from observers that have changed, is in a discarded cache.
+    Cache: kind of event → observers that want events of this kind. A new empty cache replaces this object when
+    observers are added, removed or flushed. A thread that still adds an entry for the old observers adds it to the
+    discarded cache.
     """
 
     def __missing__(self, kind: type[LifecycleEvent]) -> tuple[Observer, ...]:

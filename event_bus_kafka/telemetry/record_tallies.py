@@ -11,8 +11,8 @@ from event_bus_kafka.telemetry.tallies import Tally, tallies
 
 DONE, FAILED = "done", "failed"
 """
-The values of the label ``outcome`` of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS`, which tells whether
-a receiver's call succeeded.
+The values of the label ``outcome`` of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS`, for calls of a
+receiver that succeeded, and for calls that failed.
 """
 _MOST_KNOWN = 1_000
 

@@ -50,8 +50,8 @@ class PartitionState:
     """Number of failed attempts at the first record that is read and not done; 0 if there is no such record."""
     receivers: tuple[str, ...] = ()
     """
-    Names of the receivers that the next attempt at the first record that is read and not done has to call. Empty if
-    there is no such record, or if no attempt has reached its receivers yet.
+    Names of the receivers that the next attempt has to call. The attempt is for the first record that is read and not
+    done. Empty if there is no such record, or if no attempt has reached its receivers yet.
     """
 
 
@@ -143,7 +143,7 @@ class HeldTopic:
     seconds: float
     """Seconds since the topic was first held. Since then the topic has accepted no record."""
     reason: str
-    """The error because of which the topic is held, as text without event data."""
+    """The error that caused the last hold, as text without event data."""
 
 
 @attrs.frozen(kw_only=True)

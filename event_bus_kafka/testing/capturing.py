@@ -38,8 +38,8 @@ def captured_events() -> Iterator[CapturedEvents]:
     Capture the events that the service sends inside the block, according to EVENT_BUS_PRODUCER_CONFIG.
 
     EVENT_BUS_PRODUCER need not be set. If an event cannot be sent, :class:`UnsendableEvent` is raised at the line that
-    emits the event. It is raised again at the end of the block, unless the block raises, because other
-    code may have swallowed it.
+    emits the event. If the block itself raises nothing, the error is raised again at the end of the block, because
+    other code may have swallowed it.
     """
     with capture() as events:
         yield events

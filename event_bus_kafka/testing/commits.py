@@ -25,7 +25,7 @@ class State(Enum):
 @attrs.define(eq=False)
 class Commit:
     """
-    Learns whether a transaction commits, by Django's ``on_commit``, which the producer uses, too.
+    Learns from Django's ``on_commit`` whether a transaction commits. The producer uses ``on_commit``, too.
 
     Django's TestCase wraps each test in a transaction that never commits. This transaction is ignored. In such a test
     the service's own ``atomic()`` blocks are savepoints. An event counts as sent when these blocks have ended without a

@@ -33,8 +33,8 @@ _PRIMITIVES: dict[str, binary.Encode] = {
 }
 _CACHED_TEXTS = 4096
 """
-Number of objects that are cached by their texts, for each class whose objects are written as text, except datetime and
-UUID. Parsing a course key takes 10 µs, and few courses send events at a time.
+Maximum number of objects that are cached by their texts, for each class whose objects are written as text. Objects of
+datetime and UUID are not cached. Parsing a course key takes 10 µs, and events are about few courses at a time.
 """
 
 

@@ -2,9 +2,9 @@
 Avro's binary encoding of single values (Avro 1.11, "Binary Encoding").
 
 Each encoder takes one Python value and returns its bytes. It raises an exception if the value does not have the type.
-Values are not converted, because a changed value is worse than an error. Only some objects of equal value are accepted:
-the numbers 0 and 1 as a bool, a bool or an integer of any class as a long, an int or bool as a double, a tuple as a
-list, and any bytes-like object as bytes.
+Values are not converted, because a changed value is worse than an error. A value of another type is accepted only in
+these cases: the numbers 0 and 1 as a bool, a bool or an integer of any class as a long, an int or bool as a double, a
+tuple as a list, and any bytes-like object as bytes.
 """
 
 from __future__ import annotations

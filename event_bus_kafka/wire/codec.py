@@ -32,8 +32,8 @@ from event_bus_kafka.wire.writer_schema import Schema
 Decode = Callable[[bytes], dict[str, Any]]
 _CHARACTERS_PER_LINE = 8
 """
-A compiled decoder may have one line of code per this number of characters in its schema. Because the cache of decoders
-limits the characters of all schemas together, it thereby limits the lines of all decoders.
+Number of characters that a schema must have for each line of code of its compiled decoder. The cache of decoders limits
+the characters of all schemas together, and so the lines of all decoders.
 """
 
 

@@ -2,7 +2,7 @@
 Limits the memory that a decoded record may use, because a few bytes may declare large objects, for example a list of
 empty maps.
 
-The schemas determine up to which length a body cannot exceed the limit. Nearly all bodies are shorter, and cost only
+The schemas determine a length up to which no body can exceed the limit. Nearly all bodies are shorter, and cost only
 one comparison. A longer body is scanned, and its memory is counted, before any object is made from it.
 """
 
@@ -38,8 +38,8 @@ classes, such as keys, contain parts. The memory of the parts is counted with th
 _LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
 _MAP, _FIRST_OF_MAP, _ITEM_OF_MAP = 64, 120, 64
 """
-Bytes of memory of a list, and of a dict: when empty, added once for any items, and added for each item. They suffice
-even if the dict's table has just grown and been copied.
+Bytes of memory of a list, and of a dict: of an empty one, added once if there are items, and added for each item. The
+numbers are large enough even if the dict's table has just grown and been copied.
 """
 _INLINE, _SHARED = 16, 30
 """

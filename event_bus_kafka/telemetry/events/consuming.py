@@ -142,8 +142,8 @@ class EmittedEventsLost(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
     """
-    A worker begins to read the partitions in ``offsets`` at their first record whose timestamp is ``time`` or later,
-    because an operator started the worker with this time. A restart with the same time does not move the offsets again.
+    A worker begins to read each partition in ``offsets`` at the first record whose timestamp is ``time`` or later. An
+    operator has started the worker with this time. A restart with the same time does not move the offsets again.
     """
 
     group: str

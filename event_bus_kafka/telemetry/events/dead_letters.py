@@ -66,7 +66,10 @@ class ReplayFailed(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class DeadLettersPurged(LifecycleEvent):
-    """The deletion of dead letters whose last failure is over EVENT_BUS_KAFKA_RETENTION days old has ended."""
+    """
+    The deletion of old dead letters has ended. A dead letter is deleted if its last failure was more than
+    EVENT_BUS_KAFKA_RETENTION days ago.
+    """
 
     count: int
     """Number of deleted dead letters; may be 0."""

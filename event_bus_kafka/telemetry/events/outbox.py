@@ -18,7 +18,7 @@ class EventAppended(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class AppendToOutboxFailed(LifecycleEvent):
-    """An event could not be put into the outbox. Unless ``doomed``, it is sent directly to Kafka instead."""
+    """An event could not be put into the outbox. If ``doomed`` is False, it is sent directly to Kafka instead."""
 
     topic: str
     event_type: str
@@ -115,7 +115,10 @@ class RelayProgress(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ParkedRowsPurged(LifecycleEvent):
-    """The deletion of rows that were parked more than EVENT_BUS_KAFKA_RETENTION days ago has ended."""
+    """
+    The deletion of old parked rows has ended. A row is deleted if it was parked more than EVENT_BUS_KAFKA_RETENTION
+    days ago.
+    """
 
     count: int
     """Number of deleted rows; may be 0."""

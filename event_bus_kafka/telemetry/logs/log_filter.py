@@ -16,8 +16,8 @@ one error, because librdkafka reports an error again as long as it persists.
 
 _MOST = 1_000
 """
-Maximum number of remembered lines. A limit is needed because lines contain event types, of which other services may
-send any number.
+Maximum number of remembered lines. A limit is needed because lines contain event types, and other services may send any
+number of types.
 """
 
 
@@ -37,10 +37,9 @@ class LogFilter:
         """
         Return whether to log ``what`` about ``source``. If so, remember the line.
 
-        Without ``for_ever``, the result is False if the line was logged within the last minute, unless a thousand other
-        lines have been logged since. With ``for_ever``, the
-        result is False if this process has logged the line with ``for_ever`` before, or has logged a thousand other
-        lines with ``for_ever``.
+        Without ``for_ever``, the result is False if the line was logged within the last minute. But it may be True if
+        many other lines have been logged since. With ``for_ever``, the result is False if this process has logged
+        the line with ``for_ever`` before, or has logged a thousand other lines with ``for_ever``.
         """
         line = source, label(what)
         if for_ever:

@@ -1,4 +1,4 @@
-"""Records failures on spans in cases in which no exception leaves the span's block."""
+"""Records failures on spans whose blocks end without an exception."""
 
 from __future__ import annotations
 
