@@ -1,4 +1,4 @@
-"""Runs a server process. The process is stopped by its process id. If the thread that started it ends, it is killed."""
+"""Runs a server process, and stops it by its process id. The process is killed when the thread ends that started it."""
 
 from __future__ import annotations
 
