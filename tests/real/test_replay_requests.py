@@ -182,7 +182,7 @@ def test_two_requests_for_the_same_letters_run_each_letter_only_once(
 
 
 @on_postgresql
-def test_too_many_consecutive_failures_stop_a_request_and_not_the_worker(
+def test_too_many_consecutive_failures_stop_a_request_but_not_the_worker(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "refuse", "first")
@@ -217,7 +217,7 @@ def test_a_stand_in_runs_for_a_receiver_that_no_longer_exists(
 
 
 @on_postgresql
-def test_system_exit_in_a_receiver_stops_the_request_and_not_the_worker(
+def test_system_exit_in_a_receiver_stops_the_request_but_not_the_worker(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "leave")

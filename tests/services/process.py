@@ -1,4 +1,6 @@
-"""Runs a server process, and stops it by its process id. The process is killed when the thread ends that started it."""
+"""
+Runs a server process, and stops it by its process id. The process is killed at the end of the thread that started it.
+"""
 
 from __future__ import annotations
 
