@@ -30,8 +30,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
     """
-    Return a bus with a real Kafka and a real schema registry, which the workers of a test use. The admin pages do not
-    use it.
+    Return a bus with a real Kafka and a real schema registry. The workers of a test use the bus; the admin pages do
+    not.
     """
     return real_bus
 

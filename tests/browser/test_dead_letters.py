@@ -95,7 +95,7 @@ def test_all_letters_of_a_page_are_ticked_by_one_click(visit: Visit) -> None:
         assert box.is_checked()
 
 
-def test_the_right_to_view_shows_only_masked_letters_without_discard_buttons_and_its_absence_denies_access(
+def test_viewers_see_masked_letters_without_discard_buttons_and_other_users_have_no_access(
     visit: Visit,
 ) -> None:
     letter = stored(record_of(7), MAIL)

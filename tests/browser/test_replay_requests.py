@@ -198,7 +198,9 @@ def _request(page: Page, count: int) -> int:
 
 
 def _change_the_receivers(page: Page) -> None:
-    """Request the replay for a receiver that the plan lacks, which shows the plan again; then remove this receiver."""
+    """
+    Request the replay for a receiver that is not in the plan. The page shows the plan again. Then remove this receiver.
+    """
     receiver = page.get_by_label("Only this receiver")
     receiver.fill("no.such.receiver")
     page.get_by_role("button", name="Request the replay").click()

@@ -149,7 +149,7 @@ def test_a_commit_without_offsets_stores_nothing(bus: Bus, topic: str, group: st
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_of_an_invalid_offset_raises(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_of_an_invalid_offset_raises_an_error(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
         with pytest.raises(BrokerError) as caught:
@@ -157,7 +157,7 @@ def test_a_commit_of_an_invalid_offset_raises(bus: Bus, topic: str, group: str) 
     assert caught.value.code == "_NO_OFFSET"
 
 
-def test_a_commit_of_the_revocation_callback_is_stored_when_its_consumer_is_closed(
+def test_a_commit_in_the_revocation_callback_is_stored_when_the_consumer_is_closed(
     bus: Bus, topic: str, group: str
 ) -> None:
     produced(bus, record(topic))

@@ -133,7 +133,7 @@ def test_a_commit_of_a_fenced_member_can_fail_before_the_client_reports_the_fenc
             assert older.client.cause_of(caught.value).kind is Trouble.REPLACED
 
 
-def test_committing_an_unassigned_partition_raises(bus: Bus, wide: str, topic: str, group: str) -> None:
+def test_committing_an_unassigned_partition_raises_an_error(bus: Bus, wide: str, topic: str, group: str) -> None:
     with Member(bus, group, [wide]) as member:
         member.poll_assignment()
         with pytest.raises(AssignmentLost):

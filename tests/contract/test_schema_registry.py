@@ -81,7 +81,7 @@ def test_concurrent_processes_get_the_same_id_when_they_register_one_schema(bus:
         one.close()
 
 
-def test_c13_the_error_for_an_unknown_schema_id_has_retriable_false_and_final_false(registry: SchemaRegistry) -> None:
+def test_c13_the_error_for_an_unknown_schema_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
     """
     It is not retriable, because it is no outage: it counts as a failed attempt. It is not final, because another node
     of the registry may already know the id.
@@ -91,7 +91,7 @@ def test_c13_the_error_for_an_unknown_schema_id_has_retriable_false_and_final_fa
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)
 
 
-def test_the_error_for_an_unregistered_schema_has_retriable_false_and_final_false(bus: Bus, topic: str) -> None:
+def test_the_error_for_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: str) -> None:
     registry = client(bus.schema_registry_url, register=False)
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of(topic, schema_of(topic))

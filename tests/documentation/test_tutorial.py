@@ -1,4 +1,7 @@
-"""A reader who starts in an empty folder and copies each command of the tutorial gets the output that it shows."""
+"""
+A reader starts in an empty folder and copies each command of the tutorial. The reader gets the output that the tutorial
+shows.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-The tour of the examples (``python -m examples.tour``) plays use cases of the event bus, which it calls rows. It prints
+The tour of the examples (``python -m examples.tour``) plays use cases of the event bus. It calls them rows, prints
 whether each row succeeds, and leaves no process running.
 """
 

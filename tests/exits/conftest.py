@@ -1,4 +1,4 @@
-"""Fixtures for tests of ending processes. Real servers receive the events of these processes."""
+"""Fixtures for tests of processes that end. Real servers receive the events of these processes."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_sending_logs_an_error_and_raises_nothing_if_the_registry_is_unreachable
     assert "Traceback" not in process.log
 
 
-def test_case_30_only_the_event_that_finds_no_room_in_the_client_queue_is_logged_with_queue_full(
+def test_case_30_only_an_event_that_does_not_fit_into_the_client_queue_is_logged_with_queue_full(
     bus: Bus, topic: str
 ) -> None:
     changes = {

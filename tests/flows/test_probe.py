@@ -1,6 +1,6 @@
 """
-A probe sends an event through the whole bus and receives it. The parts of this way are its legs: topic, registry, send
-and receive. If a leg fails or is slow, the probe names it.
+A probe sends an event through the whole bus and receives it. Its legs are topic, registry, send and receive. If a leg
+fails or is slow, the probe names the leg.
 """
 
 from __future__ import annotations

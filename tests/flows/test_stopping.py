@@ -1,4 +1,4 @@
-"""A worker ends in time. The next worker gets again those events whose offsets were not committed."""
+"""A worker ends in time. Events whose offsets were not committed are delivered again to the next worker."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ ELSEWHERE = {
     "event-bus-slow": "unit/worker/test_slow_receivers.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
-"""The names of the threads that end with their task, each with the file that tests the exceptions of the thread."""
+"""Names of threads that end with their task. The value of each name is the file that tests exceptions in the thread."""
 
 
 def test_each_thread_of_the_package_is_listed_in_this_file() -> None:

@@ -134,7 +134,7 @@ def test_event_trace_names_a_group_that_will_skip_the_quarantined_record(bus: Bu
 
 
 @on_sandbox
-def test_event_trace_lists_no_searched_range_of_the_topic_in_which_it_found_the_event(bus: Bus, topic: str) -> None:
+def test_event_trace_omits_the_searched_range_of_a_topic_if_it_found_the_event_there(bus: Bus, topic: str) -> None:
     other = f"{topic}-other"
     bus.create_topic(other)
     sent(bus, other, 1)

@@ -61,8 +61,8 @@ class Reading:
 @attrs.frozen(kw_only=True)
 class Change:
     """
-    One change of an event, with examples of events that the old version sends to the new version, and of events that
-    the new version sends to the old version.
+    One change of an event, with example events. The old version sends some of them to the new version. The new version
+    sends the others to the old version.
     """
 
     title: str

@@ -1,6 +1,6 @@
 """
-The parts of the published edx-event-bus-kafka that the tests need. After use, their producers are flushed, and their
-consumers and clients of the registry are closed.
+The parts of the published edx-event-bus-kafka that the tests need. After use, producers are flushed, and consumers and
+clients of the registry are closed.
 """
 
 from __future__ import annotations

@@ -56,8 +56,7 @@ AT_ONCE: dict[str, Any] = {
 @attrs.frozen(kw_only=True, eq=False)
 class Crossing:
     """
-    One event that a service with one version of the event's class sends, and that a service with the other version
-    reads.
+    One event. A service with one version of the event's class sends it, and a service with the other version reads it.
     """
 
     change: Change

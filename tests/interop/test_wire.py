@@ -199,7 +199,7 @@ def test_headers_equal_the_headers_of_the_existing_package_plus_the_trace_contex
         assert ours == theirs
 
 
-def test_this_package_registers_no_subjects_and_no_versions_in_addition_to_the_existing_package(
+def test_this_package_registers_only_subjects_and_versions_that_the_existing_package_registers(
     exchange: Exchange,
 ) -> None:
     assert exchange.subjects_after_ours == exchange.subjects_after_theirs

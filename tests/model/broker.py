@@ -99,7 +99,7 @@ class ModelClient:
         self.listener: AssignmentListener | None = None
         self.positions = ModelPositions(logs, self._fail_at_times, is_eager=random.random() < 0.5)
         self.calm = False
-        """Whether no call fails, the logs stay unchanged, and partitions are assigned but not revoked."""
+        """Whether all calls succeed, the logs stay unchanged, and no partition is revoked."""
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
         """

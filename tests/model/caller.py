@@ -2,8 +2,8 @@
 A caller that runs a programme on real databases. It computes which rows must exist afterwards, according to the rules
 of Django.
 
-These rules ignore that the append of an event may fail and break a transaction. So the rows must exist unless the
-caller got an exception.
+The append of an event may fail and break a transaction. If the caller gets no exception, the rows must nevertheless
+exist.
 """
 
 from __future__ import annotations

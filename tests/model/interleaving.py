@@ -19,7 +19,7 @@ _STUCK = 30.0
 
 
 class Stuck(Exception):
-    """The exception of a thread that gets no turn for ``_STUCK`` seconds, or whose turn comes after another failed."""
+    """A thread raises this exception if it gets no turn for ``_STUCK`` seconds, or if another thread has failed."""
 
 
 class Interleaving:

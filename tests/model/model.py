@@ -79,8 +79,8 @@ class Model:
 
     def _note_move(self, name: Partition, before: int, to: int) -> None:
         """
-        Record that the group's offset changed without this consumer. Either another member processed the records before
-        ``to``, or the records from ``to`` on must be processed again.
+        Handle a change of the group's offset that this consumer did not make. Either another member processed the
+        records before ``to``, or the records from ``to`` on must be processed again.
         """
         log, done = self._logs[name], self._completed[name]
         done |= log.offsets(before, to)

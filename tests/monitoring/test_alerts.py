@@ -1,7 +1,4 @@
-"""
-Prometheus accepts the alert rules. Each alert fires for the job for which its test case expects it, at the expected
-time.
-"""
+"""Prometheus accepts the alert rules. Each alert fires at the expected time, and only for the expected job."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ FAULTS = (
         new="self._scheduler.release(self._partitions.values(), timeout=timeout)",
         harm="receivers are cut off at each deploy",
         real=(
-            "real/test_replay_requests.py::test_a_worker_finishes_running_letters_and_returns_its_request_when_it_is_stopped[postgresql]",
+            "real/test_replay_requests.py::test_a_stopped_worker_completes_its_current_letters_and_returns_its_request[postgresql]",
         ),
     ),
     Fault(

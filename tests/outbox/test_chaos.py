@@ -59,8 +59,8 @@ def frozen(victim: ServiceProcess, service: Service) -> int:
 
 def waits(database: Database) -> dict[str, int]:
     """
-    Return the number of deadlocks, and the number of waits for locks. The latter counts the current waits on
-    PostgreSQL, and all waits for row locks until now on MariaDB and MySQL.
+    Return the number of deadlocks, and the number of waits for locks. On PostgreSQL only current waits are counted. On
+    MariaDB and MySQL all waits for row locks until now are counted.
     """
     if database.vendor == "postgresql":
         name = database.entry["NAME"]

@@ -273,7 +273,8 @@ def test_s2_the_block_raises_after_a_failed_append_on_a_pooled_connection(servic
 
 class Pooled:
     """
-    A driver's connection in the wrapper of a connection pool. The wrapper's own ``info`` hides that of the connection.
+    A driver's connection in the wrapper of a connection pool. The wrapper has its own ``info``, so the connection's
+    ``info`` is hidden.
     """
 
     def __init__(self, pooled: Any) -> None:
@@ -288,7 +289,7 @@ class Pooled:
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
 def test_s2_the_block_raises_if_the_session_ends_during_an_append(service: Service, table: Any) -> None:
     """
-    When the session ends, the outbox cannot roll back to its savepoint. Without an exception of the package, Django
+    When the session ends, the outbox cannot roll back to its savepoint. If the package raised no exception, Django
     would roll back the transaction silently.
     """
 
@@ -311,7 +312,7 @@ def test_s2_the_block_raises_if_the_session_ends_during_an_append(service: Servi
 @pytest.mark.parametrize("asks", [False, True])
 def test_s2_the_block_raises_if_the_session_ends_during_an_append_in_a_savepoint(service: Service, asks: bool) -> None:
     """
-    When the session ends, the outbox cannot roll back to the savepoint. Without an exception of the package, Django
+    When the session ends, the outbox cannot roll back to the savepoint. If the package raised no exception, Django
     would roll back the whole transaction silently.
     """
     service.emit()
@@ -385,7 +386,7 @@ def test_s3_the_block_raises_after_a_failed_append_with_innodb_rollback_on_timeo
 
 
 @pytest.mark.parametrize(("rolls_back", "swallows"), [(False, False), (True, False), (True, True)])
-def test_s2_on_sqlite_the_block_raises_after_a_refused_row_only_if_it_was_rolled_back(
+def test_s2_on_sqlite_the_block_raises_after_a_refused_row_only_if_the_block_was_rolled_back(
     sqlite_service: Service, rolls_back: bool, swallows: bool
 ) -> None:
     service = sqlite_service
@@ -590,7 +591,7 @@ def refuse_from(count: int, way: str = "ABORT") -> None:
 def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
     """
     Lock the end of the outbox table in a large transaction of a second session. Yield a function that makes the second
-    session wait for a lock of the caller; the caller's next append is then a deadlock.
+    session wait for a lock of the caller. The caller's next append then causes a deadlock.
     """
     holder = connections["default"].copy()
     holder.inc_thread_sharing()

@@ -43,7 +43,7 @@ def guarded_service(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, topic: str, database: Database
 ) -> Iterator[Service]:
     """
-    Return a service that uses a plain listener of a broker, until a test chooses another one in its settings: a
+    Return a service that uses a plain listener of a broker. A test may select another listener in the settings: a
     listener with a login, or the listener behind a proxy.
     """
     bus = RealBus(guarded.cluster, schema_registry)

@@ -111,8 +111,8 @@ def test_a_missing_topic_is_held_and_its_rows_are_sent_after_its_creation(servic
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s12_a_topic_is_held_and_no_row_is_parked_if_it_refuses_the_timestamps_of_its_rows(service: Service) -> None:
     """
-    The topic refuses each record that reaches the broker after the millisecond of its timestamp, which is almost every
-    record.
+    The topic accepts a record only if it reaches the broker in the millisecond of its timestamp. Almost all records are
+    later.
     """
     late = f"{service.topic}-late"
     service.bus._cluster.create_topic(late, config={"message.timestamp.before.max.ms": "0"})
@@ -133,7 +133,7 @@ def test_s12_a_topic_is_held_and_no_row_is_parked_if_it_refuses_the_timestamps_o
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s14_an_event_is_sent_to_a_topic_whose_size_limit_exceeds_the_maximum_of_the_client(service: Service) -> None:
-    """A topic's ``max.message.bytes`` may be higher than the highest size that a client can be configured with."""
+    """A topic's ``max.message.bytes`` may be higher than the largest size that a client accepts in its options."""
     vast = f"{service.topic}-vast"
     service.bus._cluster.create_topic(vast, config={"max.message.bytes": str(2**31 - 1)})
     with override_settings(**service.settings_for(vast)):

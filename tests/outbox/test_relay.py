@@ -50,7 +50,7 @@ def test_case_31_39_only_the_row_that_is_too_large_for_the_client_is_parked(serv
     assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
-def test_case_31_a_row_is_parked_unsent_if_it_is_too_large_for_its_topic(service: Service) -> None:
+def test_case_31_a_row_is_parked_and_not_sent_if_it_is_too_large_for_its_topic(service: Service) -> None:
     """
     Kafka would refuse the whole request that contains the row, so the relay must not send it together with other rows.
     """

@@ -116,7 +116,7 @@ def test_a_killed_process_is_not_reported_as_stopped(service: Service) -> None:
     assert run.liveness == "alive", "until it is silent for a minute"
 
 
-def test_heartbeats_start_after_the_migration_of_their_table_and_a_relay_survives_its_reversal(
+def test_heartbeats_start_after_their_migration_and_a_relay_continues_when_this_migration_is_reverted(
     service: Service,
 ) -> None:
     """

@@ -68,7 +68,7 @@ def test_an_event_from_a_delivery_report_is_lost_without_a_wait_if_the_buffer_is
     assert spill.finish(60) == 0
 
 
-def test_the_writer_thread_spills_events_after_python_has_stopped_starting_threads(
+def test_the_writer_thread_spills_events_although_python_starts_no_more_threads(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """

@@ -59,7 +59,7 @@ def test_client_options_suffice_to_connect_with_each_security_mechanism(
     assert "ERROR" not in process.log
 
 
-def test_a_replay_reads_a_permitted_topic_and_reports_a_topic_that_it_may_not_see(
+def test_a_replay_reads_a_permitted_topic_and_reports_a_topic_that_its_user_has_no_right_to_see(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str
 ) -> None:
     user = f"user-{group}"

@@ -36,8 +36,7 @@ TYPE = "org.openedx.learning.certificate.created.v1"
 
 def urls() -> list[str]:
     """
-    Return the URL of each page that answers GET requests, except for pages of single rows that the test does not
-    create.
+    Return the URLs of all pages that answer GET requests. Pages of rows that the test does not create are left out.
     """
     found = [page.url() for page in _pages()]
     overview, _, requests, _, workers, events = _pages()

@@ -26,7 +26,7 @@ CASES = {
     "idle": ["worker, sandbox", "relay, PostgreSQL", "sender"],
 }
 """
-The tested cases of each suite. Of most suites only a few cases are tested, because each case starts a process, which
+The tested cases of each suite. Most suites have only a few tested cases, because each case starts a process. Each start
 takes a second or two.
 """
 

@@ -52,7 +52,7 @@ def newest_begun(process: ServiceProcess) -> int:
 
 
 def goes_on(process: ServiceProcess) -> None:
-    """Wait until the worker has processed newer events than before this call."""
+    """Wait until the worker has processed further events. Their numbers are higher than all earlier numbers."""
     before = newest(process)
     process.wait_for(lambda: newest(process) > before + 5, "for newer events", seconds=2 * PATIENCE)
 
@@ -113,7 +113,10 @@ def arrived(process: ServiceProcess, each: int) -> None:
 def test_case_25_no_event_is_lost_while_the_network_is_silent_cut_or_slow(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, group: str
 ) -> None:
-    """Receivers that run during the fault finish. Events arrive in order, each of them once or several times."""
+    """
+    A receiver that runs during a fault ends normally. Each event arrives at least once, and the first deliveries are in
+    order.
+    """
     bus, topic = RealBus(guarded.cluster, schema_registry), f"topic-{group}"
     bus.create_topic(topic, 2)
     way = guarded.through_proxy

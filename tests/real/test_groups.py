@@ -71,7 +71,7 @@ def test_case_10_one_of_two_members_with_equal_instance_ids_ends_and_logs_the_re
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
-def test_case_10_a_member_starts_no_further_events_after_a_commit_reveals_its_fencing(
+def test_case_10_a_fenced_member_starts_no_further_events_after_its_commit_is_refused(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
     """

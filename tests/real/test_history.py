@@ -164,7 +164,7 @@ def test_long_names_of_receivers_have_separate_history_rows_if_they_differ_at_th
     assert [row.count for row in rows()] == [1] * 4
 
 
-def test_counts_from_before_the_migration_are_never_written() -> None:
+def test_counts_of_events_before_the_migration_are_never_written() -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     process = Process()
     process.count("done", count=1_000)

@@ -93,7 +93,7 @@ def test_no_record_is_quarantined_while_the_group_has_members(
     assert listed(bus, table) == []
 
 
-def test_a_missing_a_processed_or_a_quarantined_offset_cannot_be_quarantined(
+def test_an_offset_cannot_be_quarantined_if_it_is_missing_or_processed_or_already_quarantined(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, *map(certificate, (1, 2)))

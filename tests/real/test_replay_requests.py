@@ -56,7 +56,7 @@ def default(database: Database) -> Iterator[None]:
 
 @on_mysql_too
 @pytest.mark.timeout(scaled(300, long=1_500))
-def test_letters_are_replayed_in_order_and_only_running_letters_twice_although_a_worker_is_killed(
+def test_letters_are_replayed_in_order_and_only_interrupted_letters_are_repeated_if_a_worker_is_killed(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     lanes = 4 if database.vendor == "mariadb" else 1
@@ -99,7 +99,7 @@ on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=Tru
 
 
 @on_postgresql
-def test_a_worker_finishes_running_letters_and_returns_its_request_when_it_is_stopped(
+def test_a_stopped_worker_completes_its_current_letters_and_returns_its_request(
     bus: RealBus, topic: str, group: str, database: Database, tmp_path: Path
 ) -> None:
     service = _service(bus, topic, group, database, "gated")
@@ -182,7 +182,7 @@ def test_two_requests_for_the_same_letters_run_each_letter_only_once(
 
 
 @on_postgresql
-def test_too_many_consecutive_failures_stop_a_request_and_not_the_worker(
+def test_too_many_consecutive_failures_stop_a_request_but_not_the_worker(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "refuse", "first")
@@ -217,7 +217,7 @@ def test_a_stand_in_runs_for_a_receiver_that_no_longer_exists(
 
 
 @on_postgresql
-def test_system_exit_in_a_receiver_stops_the_request_and_not_the_worker(
+def test_system_exit_in_a_receiver_stops_the_request_but_not_the_worker(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "leave")

@@ -164,7 +164,7 @@ def test_a_replay_request_is_deleted_with_its_list_of_letters_after_the_retentio
     assert RequestedLetter.objects.count() == 3
 
 
-def test_before_their_migration_replay_requests_are_refused_and_dead_letters_can_be_listed() -> None:
+def test_without_the_tables_of_replay_requests_a_request_is_refused_and_letters_can_be_listed() -> None:
     call_command("migrate", "event_bus_kafka", "0010", verbosity=0)
     letter = stored(record_of(7), RECEIVER)
     assert purge_requests(90) == 0

@@ -144,7 +144,7 @@ def test_a_replay_waits_for_a_topic_that_is_missing_for_a_moment(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_before_the_migration_for_topics_only_replays_of_dead_letters_can_be_requested(
+def test_only_replays_of_dead_letters_can_be_requested_before_the_migration_for_topics(
     bus: RealBus, topic: str, database: Database
 ) -> None:
     call_command("migrate", "event_bus_kafka", "0012", verbosity=0)

@@ -1,4 +1,4 @@
-"""The commands and names of alerts in the text of the runbook exist."""
+"""Each command and each alert in the text of the runbook exists."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_a_record_is_produced_and_read_by_a_group(sandbox: Sandbox) -> None:
     consumer.close()
 
 
-def test_reading_the_address_of_a_stopped_cluster_raises() -> None:
+def test_reading_the_address_of_a_stopped_cluster_raises_an_error() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         _ = MockCluster().bootstrap_servers
 

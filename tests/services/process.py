@@ -1,4 +1,6 @@
-"""Runs a server process. The process is stopped by its process id. If the thread that started it ends, it is killed."""
+"""
+Runs a server process, and stops it by its process id. The process is killed at the end of the thread that started it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A proxy in front of a broker that can refuse Produce requests in place of the broker."""
+"""A proxy in front of a broker. The proxy can refuse Produce requests in place of the broker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError
 
 _PRODUCE = 0
 _FLEXIBLE = 9
-"""The first version of Produce requests whose lengths have a variable size."""
+"""The first version of Produce requests in which lengths are integers of variable size."""
 
 
 class RefusingProxy:

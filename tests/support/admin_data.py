@@ -127,8 +127,8 @@ def _heartbeats(now: int, amounts: Amounts) -> Iterator[Heartbeat]:
 
 def _history(now: int, amounts: Amounts) -> Iterator[HistoryRow]:
     """
-    Yield rows of the history: of hours, quarters of an hour, and minutes. The rows of each kind are as old as they get
-    before the housekeeping combines or deletes them.
+    Yield rows of the history as they are after the housekeeping has combined rows. Old rows cover hours, later rows
+    cover quarters of an hour, and the newest rows cover minutes.
     """
     minute, quarter, hour = MINUTE * 1000, QUARTER * 1000, HOUR * 1000
     this_hour = now - now % hour

@@ -26,7 +26,8 @@ def run_worker(
 ) -> ServiceProcess:
     """
     Run a worker with four lanes until it has processed all events, stop it, check its results, and return the process.
-    The words in ``before`` precede the command of the worker. If ``is_well`` is True, the worker may log no error.
+    The words in ``before`` precede the command of the worker. If ``is_well`` is True, check that the worker logged no
+    error.
     """
     topic = f"of-{group}"
     bus.create_topic(topic)

@@ -71,10 +71,7 @@ def _framed(user: int, _registry_url: str) -> ProducerRecord:
 
 
 def stored(record: ConsumerRecord, *receivers: str, **changes: Any) -> DeadLetter:
-    """
-    Store a dead letter for which ``receivers`` failed. If no receivers are given, the letter is for a record for which
-    no receiver was called.
-    """
+    """Store a dead letter for which ``receivers`` failed. If none are given, no receiver was called for its record."""
     return store(letter_of(record, *receivers, **changes))
 
 

@@ -1,5 +1,6 @@
 """
-Members of consumer groups that record their assignments. Helpers produce records and collect the errors of clients.
+Members of consumer groups. Each member records its assignments. Helpers produce records and collect the errors of
+clients.
 """
 
 from __future__ import annotations

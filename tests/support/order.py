@@ -26,8 +26,8 @@ def numbered(users: list[int], each: int, *, begin: int = 0) -> list[Any]:
 
 def assert_in_order(lines: list[dict[str, Any]], each: int) -> None:
     """
-    Assert that each user's ``each`` events arrived once and in order, and that the receiver never ran twice at the same
-    time for the same user.
+    Assert that each user has ``each`` events, and that these arrived once and in order. Also assert that the receiver
+    never ran twice at the same time for the same user.
     """
     seen = defaultdict(list)
     for line in sorted(lines, key=lambda line: line["at"]):
@@ -41,7 +41,10 @@ def event(line: dict[str, Any]) -> tuple[int, int]:
 
 
 def assert_first_in_order(lines: list[dict[str, Any]], users: list[int], each: int) -> None:
-    """Assert that each user's ``each`` events arrived, and that their first deliveries were in order."""
+    """
+    Assert that all events of each user arrived, and that their first deliveries were in order. Each user has ``each``
+    events.
+    """
     first: dict[int, list[int]] = {user: [] for user in users}
     for line in sorted(lines, key=lambda line: line["at"]):
         user, number = event(line)

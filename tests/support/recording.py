@@ -30,7 +30,7 @@ def recorded(**options: Any) -> Iterator[Ended]:
 def provided(provider: trace.TracerProvider) -> Iterator[None]:
     """
     Set ``provider`` as OpenTelemetry's provider while the block runs. OpenTelemetry lets a process set a provider only
-    once, so first make it forget that one was set.
+    once. So reset this check of OpenTelemetry first.
     """
     trace._TRACER_PROVIDER_SET_ONCE = Once()
     trace.set_tracer_provider(provider)

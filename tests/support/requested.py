@@ -138,7 +138,10 @@ def silence(number: int) -> None:
 
 
 def heard(what: str, receiver: str, *processes: ServiceProcess) -> list[tuple[int, int]]:
-    """Return user and number of each line ``what`` of ``receiver`` that the processes have printed, sorted by time."""
+    """
+    Find the lines with the name ``what`` that the processes have printed for ``receiver``. Return user and number of
+    each line, sorted by time.
+    """
     lines = [line for process in processes for line in process.heard(what) if line["receiver"] == receiver]
     return [(line["user"], int(line["grade"])) for line in sorted(lines, key=lambda line: line["at"])]
 

@@ -60,8 +60,8 @@ class Runner(RequestRunner):
 
     def begin(self, most: int = 1_000_000) -> int:
         """
-        Process the records and batches of backfills that the requests submit now, up to the number ``most``. Return how
-        many were processed.
+        Run the parts that the requests submit now, until none is left or ``most`` parts have run. A part is a record of
+        a replay or a batch of a backfill. Return how many parts ran.
         """
         done = 0
         while done < most:

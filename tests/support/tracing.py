@@ -34,7 +34,7 @@ _current: ContextVar[Span | None] = ContextVar("span", default=None)
 
 @contextmanager
 def span(name: str) -> Iterator[None]:
-    """Open a span inside the current span until the block ends, like the code of a receiver that opens its own."""
+    """Open a span inside the current span until the block ends. Receivers of tests may also call this function."""
     opened = Span(name, _current.get())
     spans.append(opened)
     token = _current.set(opened)

@@ -23,8 +23,8 @@ def worker(
     **changes: Any,
 ) -> ServiceProcess:
     """
-    Start a worker; return its process. The end of a ``with`` block over the process kills the worker if it still runs.
-    The words in ``before`` precede the command of the worker.
+    Start a worker; return its process. The process is a context manager, which kills the worker at the end of a
+    ``with`` block. The words in ``before`` precede the command of the worker.
     """
     defaults: dict[str, Any] = {
         "EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1},

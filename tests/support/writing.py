@@ -71,7 +71,7 @@ class Outcome:
     disordered: int
     """Number of events that first arrived after a later event of their key."""
     late: int
-    """Number of keys whose last delivery was not a delivery of their last event."""
+    """Number of keys for which the newest of the arrived events did not arrive last."""
 
     @property
     def is_exact(self) -> bool:

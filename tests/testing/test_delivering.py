@@ -229,7 +229,7 @@ def test_deliver_reads_a_record_of_another_process_with_the_given_schema(heard: 
         assert heard[0]["grade"] == grade(signal, user=7)
 
 
-def test_deliver_refuses_data_in_addition_to_a_record(heard: Heard) -> None:
+def test_deliver_refuses_a_record_together_with_data(heard: Heard) -> None:
     record = ConsumerRecord(topic="t", partition=0, offset=0, timestamp=None, key=None, value=b"", headers=())
     with pytest.raises(TypeError, match="already"):
         deliver(record, certificate=certificate())

@@ -18,8 +18,8 @@ def query(certificate: CertificateData, **_: object) -> None:
 
 def deadlock(certificate: CertificateData, **_: object) -> None:
     """
-    Make the receivers of two users lock two rows in opposite orders. The database server then aborts one of the two
-    transactions.
+    Lock two rows. For a user with an even id, lock them in the opposite order. If the receiver runs for two users at
+    once, the database server may abort one of the transactions.
     """
     first, second = sorted((1, 2), reverse=certificate.user.id % 2 == 0)
     with transaction.atomic(), connection.cursor() as cursor:
