@@ -185,8 +185,8 @@ def _(event: events.WindowFull, _: LogFilter) -> None:
         cause = "all of them are done, but their offsets are not committed"
     logger.warning(
         "Group %s: %s[%s] is not read at present, because its window is full: it has %s records that are read and not "
-        "committed (limit: EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS). Those that are not done have %s bytes (limit for "
-        "all partitions together: EVENT_BUS_KAFKA_CONSUMER_WINDOW_BYTES). Cause: %s.",
+        "committed (limit: EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS). The unfinished ones among them have %s bytes "
+        "(limit for all partitions together: EVENT_BUS_KAFKA_CONSUMER_WINDOW_BYTES). Cause: %s.",
         event.group,
         event.topic,
         event.partition,

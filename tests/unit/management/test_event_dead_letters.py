@@ -173,7 +173,7 @@ def test_malformed_or_missing_arguments_are_refused(arguments: list[str]) -> Non
 
 
 @pytest.mark.parametrize("action", ["list", "show", "take", "replay", "discard", "import", "purge"])
-def test_only_subcommands_that_change_something_name_the_option_apply_in_their_help(
+def test_the_help_mentions_the_option_apply_only_for_subcommands_that_change_something(
     action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

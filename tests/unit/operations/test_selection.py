@@ -48,7 +48,7 @@ def test_a_filter_by_error_applies_to_the_failure_of_the_selected_receiver() -> 
     assert len(page_of(Selection(receiver=AWARD, error="KeyError"), after=None, limit=5).letters) == 1
 
 
-def test_a_searched_key_is_encoded_as_a_string_and_if_possible_as_a_number() -> None:
+def test_a_key_to_search_for_is_encoded_as_a_string_and_also_as_a_number_if_it_is_one() -> None:
     assert bodies_of("7") == [b"\x027", b"\x0e"]
     assert bodies_of("seven") == [b"\x0aseven"]
     assert len(bodies_of("9" * 30)) == 1

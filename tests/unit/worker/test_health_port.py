@@ -69,7 +69,7 @@ def test_the_pages_live_and_ready_show_the_health_of_a_worker(
         assert ask(port, "/") == (404, "There is /live, /ready and /metrics.\n")
 
 
-def test_the_page_ready_shows_obstacles_of_a_relay_and_answers_503_when_nothing_runs() -> None:
+def test_the_ready_page_shows_obstacles_of_a_relay_and_answers_503_when_nothing_runs() -> None:
     running = Running()
     with answering(running) as port:
         assert ask(port, "/ready") == (503, "nothing runs\n")
@@ -82,7 +82,7 @@ def test_the_page_ready_shows_obstacles_of_a_relay_and_answers_503_when_nothing_
             assert ask(port, "/ready") == (200, "ready\n")
 
 
-def test_the_page_ready_lists_neglects_without_changing_its_status_code() -> None:
+def test_the_ready_page_lists_neglects_without_changing_its_status_code() -> None:
     running = Running()
     running.remarks = lambda: ("neglected: outbox-waits",)
     with answering(running) as port, running.relay(RelayOf()):
