@@ -86,7 +86,7 @@ def test_event_data_is_not_printed_by_default(arguments: list[str]) -> None:
         assert secret not in printed
 
 
-def test_the_subcommand_show_prints_the_record_the_receivers_the_headers_and_the_sizes() -> None:
+def test_the_show_subcommand_prints_the_record_the_receivers_the_headers_and_the_sizes() -> None:
     letter = stored(record_of(7, offset=41), AWARD)
     printed = run("show", letter.pk)
     assert "prod-certificates:0:41" in printed
@@ -95,7 +95,7 @@ def test_the_subcommand_show_prints_the_record_the_receivers_the_headers_and_the
     assert f"{len(letter.record.value or b'')} bytes of value" in printed
 
 
-def test_the_option_unmasked_prints_the_decoded_event_data() -> None:
+def test_the_unmasked_option_prints_the_decoded_event_data() -> None:
     letter = stored(record_of(7), AWARD)
     description = json.loads(run("show", letter.pk, "--unmasked", "--json"))
     assert description["data"]["certificate"]["user"]["pii"]["email"] == "learner@example.com"
@@ -103,7 +103,7 @@ def test_the_option_unmasked_prints_the_decoded_event_data() -> None:
     assert "learner@example.com" in run("show", letter.pk, "--unmasked")
 
 
-def test_the_option_unmasked_prints_bytes_and_reason_if_a_record_cannot_be_decoded() -> None:
+def test_the_unmasked_option_prints_bytes_and_reason_if_a_record_cannot_be_decoded() -> None:
     letter = stored(record_of(7, value=b"\0\0\0\0\1" + b"\xff" * 100, key=b"\1key"))
     description = json.loads(run("show", letter.pk, "--unmasked", "--json"))
     assert description["data"]["undecodable"].startswith("UnreadableValue")
@@ -114,7 +114,7 @@ def test_the_option_unmasked_prints_bytes_and_reason_if_a_record_cannot_be_decod
         assert "SchemaRegistryError" in run("show", letter.pk, "--unmasked")
 
 
-def test_the_subcommand_discard_deletes_the_selected_letters_only_with_apply() -> None:
+def test_the_discard_subcommand_deletes_the_selected_letters_only_with_apply() -> None:
     letters = [stored(record_of(7, offset=offset), AWARD if offset else MAIL) for offset in range(3)]
     assert "repeat it with --apply" in run("discard", letters[0].pk)
     assert DeadLetter.objects.count() == 3
@@ -124,7 +124,7 @@ def test_the_subcommand_discard_deletes_the_selected_letters_only_with_apply() -
     assert listed() == []
 
 
-def test_the_subcommand_discard_is_refused_without_a_selection() -> None:
+def test_the_discard_subcommand_is_refused_without_a_selection() -> None:
     with pytest.raises(CommandError, match="Say which"):
         run("discard", "--apply")
 
@@ -140,7 +140,7 @@ def test_an_unknown_id_is_reported_before_any_letter_changes() -> None:
     assert letter.attempts == 5
 
 
-def test_the_subcommand_purge_deletes_letters_older_than_the_retention() -> None:
+def test_the_purge_subcommand_deletes_letters_older_than_the_retention() -> None:
     now = datetime.now(UTC)
     for offset, days in enumerate((1, 89, 91)):
         stored(record_of(7, offset=offset), failed_at=now - timedelta(days=days))
@@ -173,7 +173,7 @@ def test_malformed_or_missing_arguments_are_refused(arguments: list[str]) -> Non
 
 
 @pytest.mark.parametrize("action", ["list", "show", "take", "replay", "discard", "import", "purge"])
-def test_only_subcommands_that_change_something_name_the_option_apply_in_their_help(
+def test_the_help_mentions_the_apply_option_only_for_subcommands_that_make_changes(
     action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

@@ -183,7 +183,7 @@ def test_the_metrics_show_the_previous_neglects_while_a_search_runs(running: Run
     assert seen == [None, 1]
 
 
-def test_the_page_ready_shows_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
+def test_the_ready_page_shows_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.pause(neglected.ago(days=2))
     watch.look()

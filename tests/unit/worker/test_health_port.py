@@ -58,7 +58,7 @@ def ask(port: int, path: str, *, method: str = "GET", host: str = "127.0.0.1") -
         ),
     ],
 )
-def test_the_pages_live_and_ready_show_the_health_of_a_worker(
+def test_the_live_page_and_the_ready_page_show_the_health_of_a_worker(
     changes: dict[str, Any], live: tuple[int, str], ready: tuple[int, str]
 ) -> None:
     running = Running()
@@ -69,7 +69,7 @@ def test_the_pages_live_and_ready_show_the_health_of_a_worker(
         assert ask(port, "/") == (404, "There is /live, /ready and /metrics.\n")
 
 
-def test_the_page_ready_shows_obstacles_of_a_relay_and_answers_503_when_nothing_runs() -> None:
+def test_the_ready_page_shows_obstacles_of_a_relay_and_answers_503_when_nothing_runs() -> None:
     running = Running()
     with answering(running) as port:
         assert ask(port, "/ready") == (503, "nothing runs\n")
@@ -82,7 +82,7 @@ def test_the_page_ready_shows_obstacles_of_a_relay_and_answers_503_when_nothing_
             assert ask(port, "/ready") == (200, "ready\n")
 
 
-def test_the_page_ready_lists_neglects_without_changing_its_status_code() -> None:
+def test_the_ready_page_lists_neglects_without_changing_its_status_code() -> None:
     running = Running()
     running.remarks = lambda: ("neglected: outbox-waits",)
     with answering(running) as port, running.relay(RelayOf()):
@@ -101,7 +101,7 @@ def test_a_page_of_the_health_port_answers_500_if_its_code_raises() -> None:
     assert [type(event.error) for event in seen] == [LookupError]
 
 
-def test_without_prometheus_client_the_metrics_page_answers_404_and_the_page_live_answers_200(
+def test_without_prometheus_client_the_metrics_page_answers_404_and_the_live_page_answers_200(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
