@@ -64,7 +64,7 @@ def connected() -> Iterator[Connected]:
 
 
 @pytest.mark.django_db
-def test_the_decorator_once_runs_a_receiver_only_once_for_a_repeated_event(
+def test_the_once_decorator_runs_a_receiver_a_single_time_for_a_repeated_event(
     captured_events: CapturedEvents, connected: Connected, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {"certificates": ENTRY}}

@@ -299,7 +299,7 @@ self._partitions |= {name: PartitionProgress(*name) for name in names}
         new="committed = moved | committed",
         harm="a topic is read from its beginning, in vain or twice",
         tests=(
-            "unit/consuming/test_starting_offsets.py::test_a_partition_starts_at_the_first_known_of_given_time_committed_offset_and_beginning",
+            "unit/consuming/test_starting_offsets.py::test_a_partition_starts_at_the_given_time_or_else_the_committed_offset_or_else_the_beginning",
         ),
     ),
     Fault(

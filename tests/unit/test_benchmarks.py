@@ -99,7 +99,7 @@ def drawn(found: Results) -> dict[str, str]:
     return pages(data, "figures")
 
 
-def test_a_plot_is_svg_with_a_bar_per_figure_a_description_in_words_and_dark_colours() -> None:
+def test_a_plot_is_an_svg_that_has_dark_colours_a_description_and_a_bar_per_figure() -> None:
     plot = ElementTree.fromstring(drawn(results())["cost.svg"])
     svg = "{http://www.w3.org/2000/svg}"
     assert len(plot.findall(f"{svg}rect")) == 3, "one case has no rate, so it has no bar"

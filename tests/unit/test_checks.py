@@ -88,7 +88,7 @@ def test_all_missing_tables_of_a_database_are_in_one_warning(
     assert all(model._meta.db_table in warning.msg for model in models)
 
 
-def test_the_command_migrate_does_not_warn_of_missing_tables(
+def test_the_migrate_command_does_not_warn_of_missing_tables(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
@@ -120,7 +120,7 @@ def test_s5_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_
     assert "'empty'" in warning.msg
 
 
-def test_an_outbox_on_sqlite_and_the_setting_relay_notify_without_postgresql_cause_warnings() -> None:
+def test_an_outbox_on_sqlite_and_the_relay_notify_setting_without_postgresql_cause_warnings() -> None:
     found = messages(EVENT_BUS_KAFKA_RELAY_NOTIFY=True, **sent(mode="outbox"))
     assert [number for number, _ in found] == ["W005", "W006"]
 

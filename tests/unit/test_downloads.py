@@ -1,4 +1,4 @@
-"""A folder in the cache of downloads is not fetched again when programs were run from the folder."""
+"""A folder in the cache of downloads is not fetched again only because a program ran from the folder."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "examples", "tests/services"])
-def test_benchmarks_examples_and_tests_services_import_nothing_from_the_tests_except_tests_services(
+def test_benchmarks_examples_and_services_import_only_the_folder_services_from_the_tests(
     folder: str,
 ) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
@@ -35,7 +35,7 @@ def test_benchmarks_examples_and_tests_services_import_nothing_from_the_tests_ex
     assert [(file, name) for file, name in of_tests if not name.startswith("tests.services.")] == []
 
 
-def test_importing_the_app_does_not_read_the_setting_databases() -> None:
+def test_importing_the_app_does_not_read_the_databases_setting() -> None:
     """The settings of the LMS import the apps of plugins before they define DATABASES."""
     code = (
         "import django.conf, django.db; django.conf.settings.configure(); import event_bus_kafka.apps; "

@@ -35,7 +35,7 @@ def test_instructions_per_event_come_from_the_difference_between_runs_of_100_and
     assert per_event(files) == {("encode", "ours"): 100, ("encode", "published"): 10_000}
 
 
-def test_shares_are_ratios_of_instructions_to_those_of_the_published_package() -> None:
+def test_a_share_is_the_ratio_of_our_instructions_to_the_instructions_of_the_published_package() -> None:
     counts = {("encode", OURS): 90.0, ("encode", PUBLISHED): 900.0, ("process", OURS): 3.0, ("process", PUBLISHED): 8.0}
     assert shares(counts) == {"encode": 0.1, "process": 0.375}
 

@@ -47,7 +47,7 @@ def selected(**changes: str) -> dict[str, str]:
 
 
 def _park(count: int, **changes: Any) -> list[int]:
-    """Park ``count`` more rows that ``selected`` selects; return the ids of these rows."""
+    """Park ``count`` copies of the latest parked row of TOPIC, with ``changes``; return the ids of the copies."""
     row = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("pk")
     values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields} | changes
     rows = [ParkedRecord(**values | {"id": row.pk + 1_000 + number}) for number in range(count)]

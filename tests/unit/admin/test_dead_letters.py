@@ -144,7 +144,7 @@ def test_the_page_of_a_letter_says_that_it_has_no_key_and_no_data() -> None:
 
 
 @pytest.mark.parametrize(("letters", "places"), [(10, 1), (11, 2)])
-def test_the_buttons_of_the_list_are_above_the_letters_and_below_many_letters_too(letters: int, places: int) -> None:
+def test_the_buttons_are_above_the_list_of_letters_and_also_below_a_long_list(letters: int, places: int) -> None:
     for offset in range(letters):
         stored(record_of(7, offset=offset), MAIL)
     shown = client_with(*Right).get(LIST).content.decode()

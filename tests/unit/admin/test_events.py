@@ -1,4 +1,4 @@
-"""The pages of events show what the service sends and receives, and in which numbers."""
+"""The pages of events show which event types the service sends and receives, and how many events of each."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_pages_of_events_say_that_nothing_is_counted_without_a_history(recei
 
 
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
-def test_the_numbers_of_an_event_type_are_in_the_order_of_what_happens_to_events(receiver: str) -> None:
+def test_the_numbers_of_an_event_type_begin_with_sending_and_end_with_unknown_outcomes(receiver: str) -> None:
     HistoryRow.objects.filter(outcome="parked").update(outcome="unheard-of")
     shown = page(HistoryRow, "type", TYPE)
     named = ("Sent directly", "Sent from", "Received ", "Finished by", "Retried (", "Became dead letters", "Unheard-of")

@@ -104,7 +104,7 @@ def test_a_page_asks_to_migrate_if_its_table_is_missing() -> None:
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG={_EXAMPLES["str"]: {"certificates": {"enabled": True}}})
-def test_a_detail_page_and_an_action_name_the_error_in_the_producer_config() -> None:
+def test_a_detail_page_and_the_answer_to_an_action_name_the_error_in_the_producer_config() -> None:
     client, base = client_with(*Right), "/admin/event_bus_kafka"
     posted = {"database": "default", "topic": "t", "code": "c"}
     for answer in (
@@ -117,8 +117,8 @@ def test_a_detail_page_and_an_action_name_the_error_in_the_producer_config() -> 
 
 def _in_a_process(code: str, *apps: str) -> str:
     """
-    Run Python code in a separate process of a service; return its output. The service has ``apps`` in addition to the
-    required apps.
+    Run Python code in a separate process of a service; return its output. The service has the required apps and
+    ``apps``.
     """
     lines = [
         "import sys, django, test_settings as settings",

@@ -367,7 +367,7 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
     assert "6 of 6" in client_with(Right.VIEW).get(LIST).content.decode()
 
 
-def test_a_report_names_an_obstacle_if_no_worker_of_the_group_lives_or_heartbeats_are_off(receiver: str) -> None:
+def test_a_report_names_an_obstacle_if_the_group_has_no_living_worker_or_heartbeats_are_off(receiver: str) -> None:
     request = made(receiver, state=RequestState.RUNNING, beat_at=1)
     found = requests.report_of(request.pk)
     assert found is not None
@@ -386,7 +386,7 @@ def beat(worker: UUID, receiver: str, **state: Any) -> None:
 
 
 def prospect_of(request: ReplayRequest) -> str:
-    """Return what the page of a request says about the time when a worker takes it; empty: nothing."""
+    """Return the words on the page of a request about when a worker takes the request, or an empty text."""
     page = client_with(Right.VIEW).get(f"{LIST}{request.pk}/").content.decode()
     found = re.search(r"within a few seconds|do other replay requests first \([\d, ]+\)", text_of(page))
     return found[0] if found else ""

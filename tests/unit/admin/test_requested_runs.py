@@ -193,7 +193,7 @@ def test_the_choices_of_a_plan_can_be_changed_without_filling_in_the_form_again(
     assert not ReplayRequest.objects.exists()
 
 
-def test_an_obstacle_is_shown_until_a_worker_supports_runs_and_may_have_the_receiver(topic: str) -> None:
+def test_an_obstacle_is_shown_while_the_worker_does_not_support_runs_or_lacks_the_receiver(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     receiver = "mail.receivers.note"
     confirmed(client, TOPIC, filled(topic, receiver=receiver))

@@ -252,7 +252,7 @@ def test_ages_use_the_active_language_and_times_the_active_time_zone() -> None:
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_HISTORY=7)
-def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow_and_near_their_deletion(
+def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow_and_will_soon_be_deleted(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     near_deletion()
@@ -297,7 +297,7 @@ def test_the_outbox_page_says_what_to_do_about_parked_rows_of_each_error_code() 
 
 
 def marks() -> dict[str, str]:
-    """Return the text of each marked cell on the page of outboxes → its mark."""
+    """Return a dict that maps the text of each marked cell on the page of outboxes to the mark."""
     html = client_with(Right.VIEW).get(admin.site.get_model_admin(ParkedRecord).url()).content.decode()  # type: ignore[attr-defined]
     return {text: mark for mark, text in re.findall(r'event-bus-mark event-bus-(\w+)"><span>([^<]+)', html)}
 
@@ -358,7 +358,7 @@ def test_the_page_of_an_unknown_group_or_event_type_answers_404(model: Any, name
 
 @pytest.mark.parametrize("model", [EventBus, ParkedRecord, HistoryRow])
 @override_settings(EVENT_BUS_PRODUCER_CONFIG={TYPE: {"certificates": {"enabled": True}}})
-def test_the_overview_the_outbox_page_and_the_catalogue_name_the_error_in_the_producer_config(model: Any) -> None:
+def test_the_overview_and_the_pages_of_outboxes_and_events_name_the_error_in_the_producer_config(model: Any) -> None:
     assert "needs &#x27;event_key_field&#x27;" in page(model)
 
 

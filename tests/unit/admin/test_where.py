@@ -1,4 +1,4 @@
-"""The page "Where is this event?" leads to the places where an operator can act, as far as the operator may."""
+"""The page "Where is this event?" links to the places of an event. Its buttons depend on the rights of the user."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_the_workers_page_and_the_overview_say_how_to_start_a_worker_or_relay_if
         assert f"{receiver} {TYPE} not known: EVENT_BUS_KAFKA_HEARTBEAT is 0" in page(Heartbeat)
 
 
-def test_no_worker_is_asked_for_by_a_service_without_receivers() -> None:
+def test_the_pages_say_that_a_service_without_receivers_needs_no_worker() -> None:
     Heartbeat.objects.all().delete()
     for model in (Heartbeat, EventBus):
         assert "None is needed: no receiver of this service listens to an event." in page(model)
@@ -167,7 +167,7 @@ def test_a_subscribed_group_without_a_worker_says_that_nothing_is_consumed_and_h
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="prod")
-def test_a_group_that_is_not_subscribed_is_started_with_the_topics_of_its_last_worker() -> None:
+def test_the_command_for_a_group_without_subscription_names_the_topics_of_its_last_worker() -> None:
     Heartbeat.objects.update(stopped_at=1)
     assert "start a worker: manage.py consume_events -t certificates -g mail" in page(Heartbeat)
 

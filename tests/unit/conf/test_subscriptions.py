@@ -1,6 +1,6 @@
 """
-A worker gets its topics and its group from the command line. The settings may supply topics or a group that are
-missing there.
+A worker gets its topics and its group from the command line. If the command line lacks topics or a group, the settings
+may supply them.
 """
 
 from __future__ import annotations

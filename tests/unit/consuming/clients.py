@@ -28,8 +28,8 @@ LIMITS = Limits(
 
 class Positions:
     """
-    Notes at which offsets a client's partitions start. ``waiting`` contains the assigned partitions that have not
-    started. ``started`` contains the offsets of each call of ``start``.
+    The partitions of a client. ``waiting`` contains the assigned partitions that have not started. ``started`` contains
+    the offsets of each call of ``start``.
     """
 
     begins_at_end = False

@@ -90,7 +90,7 @@ def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_reco
         assert not second.done
 
 
-def test_at_a_revocation_lanes_first_process_unfinished_records_that_precede_finished_ones() -> None:
+def test_lanes_first_process_unfinished_records_that_precede_finished_records_during_a_revocation() -> None:
     """
     Later records of the partition may be finished while an unfinished record is queued behind hundreds of records of
     other partitions. If the lanes processed these other records first, the time limit of the revocation could pass.

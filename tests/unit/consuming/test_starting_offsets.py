@@ -78,12 +78,12 @@ def test_a_worker_ends_when_brokers_cannot_look_up_offsets_by_time(sandbox: Sand
         ["reset", "-g", "g", "-t", "topic", "--to-time", "2026-01-31T08:00:00"],
     ],
 )
-def test_the_command_event_offsets_refuses_invalid_or_missing_arguments(arguments: list[str]) -> None:
+def test_the_event_offsets_command_refuses_invalid_or_missing_arguments(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match=r"argument|required"):
         call_command("event_offsets", *arguments)
 
 
-def test_the_command_event_offsets_shows_a_group_of_the_sandbox_only_for_given_topics(sandbox: Sandbox) -> None:
+def test_the_event_offsets_command_shows_a_group_of_the_sandbox_only_if_topics_are_given(sandbox: Sandbox) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
@@ -191,7 +191,7 @@ class Group:
     ("committed", "time", "begins"),
     [(None, None, Group.beginning), (None, 5, 7), (3, None, 3), (3, 5, 7), (9, 5, 7)],
 )
-def test_a_partition_starts_at_the_first_known_of_given_time_committed_offset_and_beginning(
+def test_a_partition_starts_at_the_given_time_or_else_the_committed_offset_or_else_the_beginning(
     committed: int | None, time: int | None, begins: int
 ) -> None:
     client: Any = Group(committed)

@@ -27,7 +27,7 @@ def without(part: str) -> Letter:
     return next(one for one in lighter(letter(record())) if set(one.left_out) == {part})
 
 
-def test_c8_the_value_the_headers_or_the_texts_are_left_out_alone_before_several_parts_together() -> None:
+def test_c8_a_single_part_is_left_out_before_several_parts_are_left_out_together() -> None:
     assert [tuple(one.left_out) for one in lighter(letter(record()))] == [
         ("value",),
         ("headers",),

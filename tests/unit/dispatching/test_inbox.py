@@ -67,7 +67,7 @@ def connected() -> Iterator[None]:
     record_deleted.disconnect(drop)
 
 
-def test_the_decorator_once_preserves_the_name_signature_and_return_value_of_a_receiver() -> None:
+def test_the_once_decorator_preserves_the_name_signature_and_return_value_of_a_receiver() -> None:
     assert Receiver(award).name == f"{__name__}.award"
     assert list(inspect.signature(award).parameters) == ["certificate", "_"]
     metadata = EventsMetadata(event_type=CREATED)
@@ -78,7 +78,7 @@ def test_the_decorator_once_preserves_the_name_signature_and_return_value_of_a_r
     assert not any("sqlite_master" in query["sql"] for query in queries)
 
 
-def test_the_decorator_once_runs_a_receiver_only_once_for_a_repeated_event() -> None:
+def test_the_once_decorator_runs_a_receiver_a_single_time_for_a_repeated_event() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -86,7 +86,7 @@ def test_the_decorator_once_runs_a_receiver_only_once_for_a_repeated_event() -> 
     assert had == [7, 8]
 
 
-def test_each_of_two_receivers_with_the_decorator_once_runs_a_single_time_per_event() -> None:
+def test_each_of_two_receivers_with_the_once_decorator_runs_a_single_time_per_event() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     CERTIFICATE_CREATED.connect(note)
     try:
@@ -97,7 +97,7 @@ def test_each_of_two_receivers_with_the_decorator_once_runs_a_single_time_per_ev
     assert had == [7, -7]
 
 
-def test_a_receiver_with_the_decorator_once_runs_again_if_the_mark_is_deleted() -> None:
+def test_a_receiver_with_the_once_decorator_runs_again_if_the_mark_is_deleted() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -105,7 +105,7 @@ def test_a_receiver_with_the_decorator_once_runs_again_if_the_mark_is_deleted() 
     assert had == [7, 7]
 
 
-def test_the_decorator_once_stores_its_mark_in_the_given_database() -> None:
+def test_the_once_decorator_stores_its_mark_in_the_given_database() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(record_deleted, metadata=metadata, topic="t", key=7)
@@ -124,7 +124,7 @@ def test_no_mark_is_stored_in_the_given_database_if_the_receiver_fails() -> None
     assert had == [7, 7]
 
 
-def test_a_receiver_with_the_decorator_once_raises_if_a_signal_has_no_metadata() -> None:
+def test_a_receiver_with_the_once_decorator_raises_if_a_signal_has_no_metadata() -> None:
     with pytest.raises(ConfigurationError, match=r"award is under once\(\), which needs the event's metadata"):
         PLAIN.send(sender=None, certificate=certificate(7))
     PLAIN.send(sender=None, certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
@@ -149,7 +149,7 @@ def test_a_missing_inbox_table_raises_an_error_that_asks_to_migrate(monkeypatch:
     assert had == [7]
 
 
-def test_the_decorator_once_raises_when_the_app_is_not_installed() -> None:
+def test_the_once_decorator_raises_when_the_app_is_not_installed() -> None:
     with override_settings(INSTALLED_APPS=["openedx_events"]):
         with pytest.raises(ConfigurationError, match="needs 'event_bus_kafka' in INSTALLED_APPS"):
             award(certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
@@ -161,7 +161,7 @@ async def later(**_: Any) -> None: ...
 @pytest.mark.parametrize(
     ("wrong", "reason"), [(later, "async"), (lambda **_: None, "have a name"), (partial(print), "have a name")]
 )
-def test_the_decorator_once_refuses_coroutine_functions_and_callables_without_a_stable_name(
+def test_the_once_decorator_refuses_coroutine_functions_and_callables_without_a_stable_name(
     wrong: Callable[..., Any], reason: str
 ) -> None:
     with pytest.raises(TypeError, match=reason):
@@ -185,7 +185,7 @@ def test_c10_a_receiver_that_returns_a_coroutine_fails_and_leaves_no_mark() -> N
     assert InboxMark.objects.get().receiver == f"{__name__}.award"
 
 
-def test_the_decorator_once_is_refused_above_the_decorator_receiver() -> None:
+def test_the_once_decorator_is_refused_above_the_receiver_decorator() -> None:
     def bare(**_: Any) -> None: ...
 
     for signal in (CERTIFICATE_CREATED, record_deleted):

@@ -130,7 +130,7 @@ def test_the_last_run_of_a_task_comes_before_remaining_slices_of_other_tasks(kee
     assert done == ["last", "last"], "each call of finish runs it once more"
 
 
-def test_the_method_finish_waits_at_most_the_given_seconds_for_the_last_run(keeper: Housekeeper) -> None:
+def test_the_finish_method_waits_for_the_last_run_for_at_most_the_given_time(keeper: Housekeeper) -> None:
     hangs, go_on = Event(), Event()
 
     def hang() -> None:

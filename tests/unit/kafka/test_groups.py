@@ -28,7 +28,7 @@ def test_a_group_is_not_asked_for_offsets_while_its_coordinator_is_unavailable(c
 
 
 class _Recording(Groups):
-    """Notes the time limit, in seconds, of the request for each group."""
+    """Remembers, for each group, the time limit of its request in seconds."""
 
     def __init__(self) -> None:
         super().__init__({"bootstrap.servers": "127.0.0.1:9"})
@@ -39,7 +39,7 @@ class _Recording(Groups):
         return super()._ask_committed(group, partitions, timeout)
 
 
-def test_each_group_is_asked_within_the_time_that_earlier_groups_have_left() -> None:
+def test_each_group_is_asked_within_the_time_that_remains_after_earlier_groups() -> None:
     groups = _Recording()
     found = groups.committed({f"group-{number}": None for number in range(101)}, {}, timeout=0.5)
     assert len(found) == 101

@@ -24,7 +24,7 @@ def run(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_the_subcommand_status_fails_when_the_oldest_row_has_waited_too_long(form: list[str]) -> None:
+def test_the_status_subcommand_fails_when_the_oldest_row_has_waited_too_long(form: list[str]) -> None:
     OutboxRecord.objects.create(**ROW, created=int((time() - 200) * 1000))
     assert "200" in run("status", *form)
     OutboxRecord.objects.update(created=int((time() - 400) * 1000))

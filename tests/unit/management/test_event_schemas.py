@@ -33,7 +33,7 @@ def schemas(sandbox: Sandbox, topic: str, *arguments: str) -> tuple[int, str]:
     return 0, output.getvalue()
 
 
-def test_the_subcommand_register_registers_each_schema_only_once(sandbox: Sandbox) -> None:
+def test_the_register_subcommand_registers_each_schema_only_once(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         code, said = schemas(sandbox, "deployed", "check", "--exact")
         assert (code, said.count("  new (level NONE)")) == (1, 2)
@@ -71,7 +71,7 @@ def test_a_refused_schema_is_reported_with_its_field_and_the_other_schemas_are_r
     assert found[1]["failures"][1] == why
 
 
-def test_the_subcommand_check_fails_if_schemas_in_a_directory_are_missing_or_incompatible(
+def test_the_check_subcommand_fails_if_schemas_in_a_directory_are_missing_or_incompatible(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     directory = str(tmp_path / "schemas")
@@ -93,7 +93,7 @@ def test_the_subcommand_check_fails_if_schemas_in_a_directory_are_missing_or_inc
         assert schemas(sandbox, "any", *check, "--level", "FORWARD")[0] == 0
 
 
-def test_the_subcommand_show_prints_schemas_and_unknown_event_types_are_reported(sandbox: Sandbox) -> None:
+def test_the_show_subcommand_prints_schemas_and_reports_unknown_event_types(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         found = json.loads(schemas(sandbox, "shown", "show", "--json")[1])["schemas"]
         assert [one["subject"] for one in found] == ["shown-long", f"shown-{EVENT_TYPE}.CloudEvent"]

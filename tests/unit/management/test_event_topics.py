@@ -47,7 +47,7 @@ def test_required_topics_are_listed_with_senders_groups_and_settings() -> None:
     assert {one.replication for one in found.values()} == {3}
 
 
-def test_topics_of_dead_letters_keep_records_as_long_as_the_setting_retention_says() -> None:
+def test_topics_of_dead_letters_keep_records_as_long_as_the_retention_setting_says() -> None:
     subscriptions = {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"mail": ["grades"]}}
     assert "mail.dead-letters" not in wanted(**subscriptions), "they have a table"
     one = wanted(EVENT_BUS_KAFKA_DEAD_LETTERS="topic", EVENT_BUS_KAFKA_RETENTION=30, **subscriptions)[

@@ -73,7 +73,7 @@ def test_a_search_by_offset_uses_the_index_of_groups_only_if_there_are_few_group
 
 
 @pytest.mark.parametrize(("selection", "statements"), [(Selection(key="7"), 2), (Selection(group="mail"), 3)])
-def test_a_page_of_letters_and_their_count_take_two_statements_by_key_and_three_by_group(
+def test_a_counted_page_of_letters_needs_two_statements_if_selected_by_key_and_three_if_by_group(
     selection: Selection, statements: int
 ) -> None:
     multiply(stored(record_of(7), MAIL), ({"offset": offset} for offset in range(1, 7)))

@@ -95,9 +95,9 @@ def test_c2_a_stand_in_needs_the_name_of_the_replaced_receiver_if_a_letter_has_s
 
 def test_c2_a_stand_in_needs_the_name_of_the_replaced_receiver_if_letters_have_different_missing_receivers() -> None:
     """
-    Two letters have different missing receivers. If the stand-in could be given without the name of the receiver that
-    it replaces, it would also run for the wrong letter. That letter would then be deleted although its receiver's work
-    was not done.
+    Two letters have different missing receivers. If the command did not require the name of the replaced receiver, the
+    stand-in would also run for the wrong letter. That letter would then be deleted without the work of its own
+    receiver.
     """
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):

@@ -100,7 +100,9 @@ def test_a_neglect_is_a_finding_with_the_option_check(settings_of_sandbox: dict[
     assert "→ Mend it, then: manage.py event_bus_resume --receiver app.receivers.grade --apply" in shown.text
 
 
-def test_a_running_worker_of_another_version_than_the_command_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
+def test_a_running_worker_is_a_finding_if_its_version_differs_from_the_version_of_the_command(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     neglected.consumer(neglected.ago(seconds=1), version="0.0.9")
     neglected.consumer(neglected.ago(days=0.5), version="0.0.8", stopped=True)
     found = checked(settings_of_sandbox)

@@ -81,7 +81,7 @@ def test_giving_up_a_client_waits_for_an_event_that_is_being_spilled(sandbox: Sa
     assert OutboxRecord.objects.count() == 1
 
 
-def test_the_method_prepare_for_shutdown_waits_for_clients_that_were_replaced(sandbox: Sandbox) -> None:
+def test_prepare_for_shutdown_waits_for_clients_that_were_replaced(sandbox: Sandbox) -> None:
     slow, fast = ({"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": linger}} for linger in (3_000, 0))
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
     with override_settings(**settings), watched(RecordDelivered, EventSpilled) as seen:

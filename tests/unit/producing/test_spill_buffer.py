@@ -11,7 +11,7 @@ from event_bus_kafka.producing.spill_buffer import BufferedEvent, SpillBuffer
 from tests.support.direct import encoded
 
 
-def test_a_full_buffer_accepts_events_of_delivery_reports_even_after_it_refused_a_sender(
+def test_a_full_buffer_refuses_events_of_senders_but_accepts_events_from_delivery_reports(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     events = [BufferedEvent(encoded("t"), RuntimeError("away")) for _ in range(4)]

@@ -138,7 +138,7 @@ def test_a_tombstone_that_cannot_be_sent_is_rejected_unless_its_topic_is_disable
     assert [reason in str(event.error) for event in seen] == [True] * bool(reason)
 
 
-def test_the_function_send_tombstone_logs_an_error_for_a_producer_of_another_package(
+def test_send_tombstone_logs_an_error_for_a_producer_of_another_package(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with override_settings(EVENT_BUS_PRODUCER="tests.unit.producing.test_tombstones.another_producer"):

@@ -107,7 +107,7 @@ def test_a_tombstone_is_sent_with_a_null_value(relaying: Relaying) -> None:
 
 
 @pytest.mark.parametrize(("waits", "exit_code"), [(True, 3), (False, 0)])
-def test_a_relay_with_the_option_once_exits_with_0_only_if_no_rows_are_left(
+def test_a_relay_with_the_once_option_exits_with_0_only_if_no_rows_are_left(
     relaying: Relaying, waits: bool, exit_code: int
 ) -> None:
     relaying.append("a")

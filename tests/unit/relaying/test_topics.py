@@ -1,6 +1,6 @@
 """
-After a refusal a relay sends the rows of the topic one by one. This ends after more than 100 batches without a refusal
-that took all waiting rows.
+After a refusal a relay sends the rows of the topic one by one. This ends when these rows were sent, or after more than
+100 batches without a row of the topic. Only batches that took all waiting rows count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from event_bus_kafka.wire.records import ProducerRecord
 ROW = Row(7, "a", b"key", b"body", b"", 1)
 
 
-def test_a_topic_is_sent_row_by_row_until_over_100_batches_took_all_waiting_rows_without_a_refusal() -> None:
+def test_a_topic_without_rows_is_open_again_after_over_100_batches_that_took_all_waiting_rows() -> None:
     topics = Topics()
     topics["a"].send_alone(ROW)
     for _ in range(1_000):

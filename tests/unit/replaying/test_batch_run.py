@@ -27,7 +27,7 @@ from tests.support.examples_of import certificate
 
 
 def run(items: Items) -> LetterState | Halt:
-    """Send one batch of ``items``, to no topic. Return the result of the batch, or why the backfill halts."""
+    """Run one batch of a backfill that has no topics. Return the result of the batch, or why the backfill halts."""
     batches = BatchRun(
         source=Source(signal=CERTIFICATE_CREATED, items=items, count=lambda _: 1),
         backfill=Backfill(signal=CERTIFICATE_CREATED, routes=[], producer=create_producer()),

@@ -221,7 +221,7 @@ def test_a_letter_stays_for_the_other_receiver_after_a_request_for_one_receiver(
 
 
 @pytest.mark.parametrize("is_written", [True, False], ids=["result written", "result not written"])
-def test_the_state_of_a_letter_of_a_dead_worker_is_unknown_unless_its_result_was_written(
+def test_a_letter_of_a_dead_worker_has_an_unknown_state_unless_its_result_was_written(
     is_written: bool,
 ) -> None:
     stored(record_of(7), FIRST, SECOND)

@@ -275,7 +275,7 @@ def test_a_backfill_starts_after_the_given_token_and_ends_at_the_given_limit(
     assert (progress_of(number).token, SandboxBus(sandbox).end_of(out)) == ("5", 2)
 
 
-def test_a_backfill_is_stopped_after_too_many_consecutive_items_failed(receiving: Processor) -> None:
+def test_a_backfill_is_stopped_if_too_many_consecutive_items_fail(receiving: Processor) -> None:
     failing.update(OF_SOURCE)
     runner, number = Runner(receiving), backfill_request(stop_after=4)
     runner.go_on_until(lambda: state_of(number) == "stopped")

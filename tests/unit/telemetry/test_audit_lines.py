@@ -143,7 +143,7 @@ def test_waiting_lines_are_written_after_a_thousand_records(lines: Lines) -> Non
     assert len(lines()) == 10
 
 
-def test_after_the_setting_disables_batches_each_record_has_its_own_line_from_the_next_flush_on(
+def test_disabling_batches_gives_each_record_its_own_line_from_the_next_flush_on(
     lines: Lines, batched: list[bool]
 ) -> None:
     received(1)
@@ -165,7 +165,7 @@ def test_a_child_process_does_not_log_its_parents_waiting_lines(lines: Lines) ->
     assert len(lines()) == 1
 
 
-def test_the_failed_flush_of_an_observer_is_logged_and_not_raised(lines: Lines) -> None:
+def test_an_exception_during_the_flush_of_an_observer_is_logged_and_not_raised(lines: Lines) -> None:
     class Failing:
         def __call__(self, _: events.LifecycleEvent) -> None: ...
 

@@ -29,9 +29,7 @@ COURSES = OpenEdxPublicSignal(event_type="test.courses.v1", data={"courses": lis
 
 
 def event_schema(kind: Any) -> str:
-    """
-    Return the schema of a writer whose class has an additional field of type ``kind``, which READER does not have.
-    """
+    """Return the schema of a writer whose class has one field more than READER; the field has the type ``kind``."""
     inner = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
     fields = [{"name": "reader", "type": inner}, {"name": "more", "type": kind}]
     return json.dumps({"type": "record", "name": "W", "fields": fields})

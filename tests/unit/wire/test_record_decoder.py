@@ -35,8 +35,8 @@ Decode = Callable[[bytes], Any]
 
 def ways(signal: OpenEdxPublicSignal, schema: str) -> tuple[Decode | None, Decode]:
     """
-    Return the generated decoder and the general decoder. If no decoder can be generated for the schema, return None in
-    its place.
+    Return the generated decoder and the general decoder. If no decoder can be generated for the schema, the first value
+    is None.
     """
     codec = codec_for(signal)
     writer, names = writer_schema.parse(schema)

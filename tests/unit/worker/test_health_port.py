@@ -58,7 +58,7 @@ def ask(port: int, path: str, *, method: str = "GET", host: str = "127.0.0.1") -
         ),
     ],
 )
-def test_the_pages_live_and_ready_show_the_health_of_a_worker(
+def test_the_live_page_and_the_ready_page_show_the_health_of_a_worker(
     changes: dict[str, Any], live: tuple[int, str], ready: tuple[int, str]
 ) -> None:
     running = Running()
@@ -101,7 +101,7 @@ def test_a_page_of_the_health_port_answers_500_if_its_code_raises() -> None:
     assert [type(event.error) for event in seen] == [LookupError]
 
 
-def test_without_prometheus_client_the_metrics_page_answers_404_and_the_page_live_answers_200(
+def test_without_prometheus_client_the_metrics_page_answers_404_and_the_live_page_answers_200(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
