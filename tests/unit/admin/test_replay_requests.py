@@ -163,7 +163,7 @@ def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_conn
 
 def test_the_plan_says_a_shared_reason_once_and_counts_a_list_that_is_cut(receiver: str) -> None:
     stored(record_of(7), receiver)
-    multiply(stored(record_of(7, offset=1, headers=()), receiver), [{"offset": offset} for offset in range(2, 22)])
+    multiply(stored(record_of(7, offset=1, headers=())), [{"offset": offset} for offset in range(2, 22)])
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(asked(client, **ALL))
     assert "Left out: 21 dead letters. The reason: event type" in page

@@ -175,24 +175,26 @@ CHANGED = "org.openedx.learning.certificate.changed.v1"
 def test_the_plan_names_the_receivers_that_would_run_and_marks_paused_ones(
     topic: str, receiver: str, changes: dict[str, str], settings: Any, types: tuple[str, ...], basis: str
 ) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
     CERTIFICATE_CHANGED.connect(award)
     try:
         with override_settings(EVENT_BUS_PRODUCER_CONFIG=settings):
-            page = text_of(
-                client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic, **changes)).content.decode()
-            )
-            PausedReceiver.objects.pause(receiver, at=datetime.now(UTC))
-            paused = text_of(
-                client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic, **changes)).content.decode()
-            )
+            page, paused = (_planned(client, topic, changes, pauses=pauses) for pauses in ("", receiver))
     finally:
         CERTIFICATE_CHANGED.disconnect(award)
     assert basis in page
     row = re.search(rf"Receiver Events State {re.escape(receiver)} ([a-z0-9. ]+) not paused", page)
     assert set(row[1].split() if row else ()) == {*types}
-    assert ("No receiver would run" in page) is not types
+    assert ("No receiver would run" in page) is (not types)
     assert ("runs all the same" in paused) is bool(types)
     assert "may happen twice" in page
+
+
+def _planned(client: Client, topic: str, changes: dict[str, str], *, pauses: str) -> str:
+    """Return the text of a plan. ``pauses``: a receiver that is paused before."""
+    if pauses:
+        PausedReceiver.objects.pause(pauses, at=datetime.now(UTC))
+    return text_of(client.post(f"{TOPIC}plan/", filled(topic, **changes)).content.decode())
 
 
 @override_settings(USE_TZ=True, TIME_ZONE="Asia/Shanghai")
@@ -214,7 +216,7 @@ def test_the_plan_says_that_existing_dead_letters_stay_and_links_to_them(topic: 
 
 
 def test_the_page_of_backfills_says_that_the_service_has_no_source(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("event_bus_kafka.producing.backfill._sources", {})
+    monkeypatch.setattr("event_bus_kafka.producing.backfill._registered", {})
     page = client_with(*Right).get(BACKFILL).content.decode()
     assert ("This service has no backfill source." in page, '<form method="post" action' in page) == (True, False)
 
