@@ -137,13 +137,10 @@ def asking(
     """
     is_too_much, planned = planned is None, planned or RequestPlan()
     shown_receivers = _shown_receivers(asked.wish)
-    is_changed = asked.is_changed  # before the form has the error of the plan
-    if unknown := _unknown(planned, asked.wish):
-        asked.receivers.add_error("receiver", unknown)
     own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names(), *shown_receivers}
     return {
-        "is_changed": is_changed,
-        "sentences": [_too_much()] if is_too_much else list(_sentences(planned, says_reason=not unknown)),
+        "is_changed": asked.is_changed,
+        "sentences": [_too_much()] if is_too_much else list(_sentences(planned, asked.wish)),
         "obstacles": list(_obstacles(planned, asked.wish)),
         "of_receivers": [_receivers(planned), _missing_receivers(planned)],
         "remark": _remark(planned),
@@ -187,13 +184,14 @@ def made_words(made: ReplayRequest, letters: int, meant: str) -> str:
     return words + (_(" Reason: %(reason)s.") % {"reason": shown(made.reason)} if made.reason else "")
 
 
-def _sentences(planned: RequestPlan, *, says_reason: bool) -> Iterator[str]:
-    """Yield what would run. ``says_reason``: also say the reason that all the letters that are left out share."""
+def _sentences(planned: RequestPlan, wish: Wish) -> Iterator[str]:
     reason = only_reason(planned)
     if not planned.requested:
         is_below = planned.left_out and not reason
         yield _("Nothing would run. The reasons are below.") if is_below else _("Nothing would run.")
-        if reason and says_reason:
+        if unknown := _unknown(planned, wish):
+            yield unknown
+        elif reason:
             yield left_out_words(planned, reason)
         return
     groups = ngettext("group %(groups)s", "groups %(groups)s", len(planned.groups))
@@ -255,11 +253,11 @@ def _remark(planned: RequestPlan) -> str:
 
 def _unknown(planned: RequestPlan, wish: Wish) -> str:
     """
-    Return the error of the field with the receiver if nothing would run because no receiver that listens to the events
-    of the letters has this name; empty: there is another reason, or something would run.
+    Return the names to choose from if nothing would run because no receiver that listens to the events of the letters
+    has the name that the user typed; empty: there is another reason.
     """
     names = sorted(_listening(planned))
-    if not wish.receiver or wish.receiver in names or planned.requested or not planned.left_out:
+    if not wish.receiver or wish.receiver in names or not planned.left_out:
         return ""
     if not names:
         return _("No receiver of this service listens to these events.")

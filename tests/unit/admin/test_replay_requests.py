@@ -154,7 +154,7 @@ def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_conn
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
-    assert "Nothing would run. Receivers" in page
+    assert "Nothing would run. No receiver of this service" in page
     unknown = "No receiver of this service has this name for these events: mail.receivers.typo."
     assert f"{unknown} Those that listen: {receiver}." in page
     assert "does not listen here" not in page
