@@ -126,7 +126,7 @@ def _of_replays(page: Page) -> Shots:
     yield "replay-of-topic", False
     _plan_a_replay_of_a_topic(page)
     yield "replay-of-topic-plan", False
-    page.get_by_role("button", name="Request it").click()
+    page.get_by_role("button", name="Request the replay of").click()
     yield "replay-of-topic-request", False
     open_page(page, "Replay requests")
     page.get_by_role("link", name="Backfill").click()

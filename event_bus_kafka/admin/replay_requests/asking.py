@@ -5,7 +5,6 @@ with the reasons.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -17,9 +16,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from event_bus_kafka.admin.actions import CONFIRMED
-from event_bus_kafka.admin.dead_letters.listing import place
 from event_bus_kafka.admin.dead_letters.meant import UNTIL
-from event_bus_kafka.admin.shapes import Cell, Linked, Table
+from event_bus_kafka.admin.replay_requests.left_out import (
+    left_out_tables,
+    left_out_words,
+    letters_words,
+    on_the_page,
+    only_reason,
+)
+from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.models import ReplayRequest
 from event_bus_kafka.operations.dead_letters.paging import COUNTED
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER, RequestPlan, Wish
@@ -27,8 +32,7 @@ from event_bus_kafka.operations.dead_letters.requests import obstacle_before
 from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.shown import shown
 
-_SHOWN = 20
-"""Maximum length of each of two lists: the reasons, and the letters that cannot be replayed."""
+_LISTENING_SHOWN = 20
 _NAMES_SHOWN = 5
 _PREFIX = "run"
 _SHOWN_PREFIX = "shown"
@@ -136,11 +140,11 @@ def asking(
     own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names(), *shown_receivers}
     return {
         "is_changed": asked.is_changed,
-        "sentences": [_too_much()] if is_too_much else list(_sentences(planned)),
+        "sentences": [_too_much()] if is_too_much else list(_sentences(planned, asked.wish)),
         "obstacles": list(_obstacles(planned, asked.wish)),
         "of_receivers": [_receivers(planned), _missing_receivers(planned)],
         "remark": _remark(planned),
-        "others": [_reasons(planned), _left_out(planned, letter_url)],
+        "others": left_out_tables(planned, letter_url),
         "asked": asked,
         "names": {"receivers": _names(planned), "missing": _missing(planned)},
         "fields": [
@@ -149,7 +153,7 @@ def asking(
             (UNTIL, until.isoformat() if until else _latest(planned)),
         ],
         "confirmed": CONFIRMED,
-        "button": _("Request the replay of %(letters)s") % {"letters": _letters(len(planned.requested))},
+        "button": _("Request the replay of %(letters)s") % {"letters": letters_words(len(planned.requested))},
         "is_empty": not planned.requested,
         "back_url": letter_url(),
     }
@@ -172,7 +176,7 @@ def made_words(made: ReplayRequest, letters: int, meant: str) -> str:
     names, more = list(map(shown, made.receivers[:_NAMES_SHOWN])), len(made.receivers) - _NAMES_SHOWN
     words = _("Requested replay %(number)s: %(letters)s of group %(group)s (%(meant)s). Receivers: %(receivers)s.") % {
         "number": made.pk,
-        "letters": _letters(letters),
+        "letters": letters_words(letters),
         "group": shown(made.group),
         "meant": meant,
         "receivers": ", ".join([*names, *([f"+{more}"] if more > 0 else [])]),
@@ -180,24 +184,32 @@ def made_words(made: ReplayRequest, letters: int, meant: str) -> str:
     return words + (_(" Reason: %(reason)s.") % {"reason": shown(made.reason)} if made.reason else "")
 
 
-def _sentences(planned: RequestPlan) -> Iterator[str]:
+def _sentences(planned: RequestPlan, wish: Wish) -> Iterator[str]:
+    reason = only_reason(planned)
     if not planned.requested:
-        yield _("Nothing would run. The reasons are below.") if planned.left_out else _("Nothing would run.")
+        is_below = planned.left_out and not reason
+        yield _("Nothing would run. The reasons are below.") if is_below else _("Nothing would run.")
+        if unknown := _unknown(planned, wish):
+            yield unknown
+        elif reason:
+            yield left_out_words(planned, reason)
         return
     groups = ngettext("group %(groups)s", "groups %(groups)s", len(planned.groups))
     yield _("%(letters)s would be given to receivers again, by workers of %(groups)s.") % {
-        "letters": _letters(len(planned.requested)),
+        "letters": letters_words(len(planned.requested)),
         "groups": groups % {"groups": ", ".join(map(shown, planned.groups))},
     }
     if planned.elsewhere:
         yield _("%(letters)s of these are for a service with other receivers, whose workers say what runs.") % {
-            "letters": _letters(len(planned.elsewhere))
+            "letters": letters_words(len(planned.elsewhere))
         }
     yield _(
         "Workers do it between the records that they read; live events come first. A letter whose receivers succeed is "
         "deleted, one that fails stays with its new error."
     )
-    yield _("A letter that fails again before you request the replay is left out.")
+    yield _("Letters that fail again after this page was drawn are not included.")
+    if reason:
+        yield left_out_words(planned, reason)
 
 
 def _too_much() -> str:
@@ -210,7 +222,7 @@ def _too_much() -> str:
 def _obstacles(planned: RequestPlan, wish: Wish) -> Iterator[str]:
     for group in planned.groups:
         if text := obstacle_before(group, planned.topics(group), planned.wanted(group, wish)):
-            yield _on_the_page(text)
+            yield on_the_page(text)
 
 
 def _receivers(planned: RequestPlan) -> Table:
@@ -235,39 +247,34 @@ def _remark(planned: RequestPlan) -> str:
     if sum(planned.receivers.values()) + sum(planned.missing.values()) <= letters:
         return ""
     return _("A dead letter can have several receivers, so these numbers add up to more than %(letters)s.") % {
-        "letters": _letters(letters)
+        "letters": letters_words(letters)
     }
 
 
-def _reasons(planned: RequestPlan) -> Table:
-    reasons = Counter(one.problem for one in planned.left_out)
-    return Table(
-        caption=_("What could not run, and is left out"),
-        columns=[_("Reason"), _("Letters")],
-        rows=[(_on_the_page(reason), number) for reason, number in reasons.most_common(_SHOWN)],
-    )
-
-
-def _left_out(planned: RequestPlan, letter_url: Callable[..., str]) -> Table:
-    rows: list[list[Cell]] = [
-        [Linked(text=place(one.letter), url=letter_url("letter", one.letter.pk)), shown(one.letter.group)]
-        for one in planned.left_out[:_SHOWN]
-    ]
-    return Table(caption=_("The first of those that are left out"), columns=[_("Record"), _("Group")], rows=rows)
-
-
-def _on_the_page(problem: str) -> str:
-    """Replace the names of the command's options in ``problem`` by the words of the page."""
-    for option, field in (("--receiver", _("Only this receiver")), ("--instead-of", _("Old name"))):
-        problem = problem.replace(f"with {option}", _('in the field "%(field)s"') % {"field": field})
-    return shown(problem)
+def _unknown(planned: RequestPlan, wish: Wish) -> str:
+    """
+    Return the names to choose from if nothing would run because no receiver that listens to the events of the letters
+    has the name that the user typed; empty: there is another reason.
+    """
+    names = sorted(_listening(planned))
+    if not wish.receiver or wish.receiver in names or not planned.left_out:
+        return ""
+    if not names:
+        return _("No receiver of this service listens to these events.")
+    return _("No receiver of this service has this name for these events: %(name)s. Those that listen: %(names)s.") % {
+        "name": shown(wish.receiver),
+        "names": ", ".join([*map(shown, names[:_LISTENING_SHOWN]), *(["…"] if len(names) > _LISTENING_SHOWN else [])]),
+    }
 
 
 def _names(planned: RequestPlan) -> list[str]:
-    plans = planned.all
-    types = {one.letter.event_type for one in plans}
-    listening = {name for one in event_types() if one.event_type in types for name in one.receivers}
-    return sorted(listening | {name for one in plans for name in one.pending if name})
+    return sorted(_listening(planned) | {name for one in planned.all for name in one.pending if name})
+
+
+def _listening(planned: RequestPlan) -> set[str]:
+    """Return the receivers of this service that listen to the event types of the letters."""
+    types = {one.letter.event_type for one in planned.all}
+    return {name for one in event_types() if one.event_type in types for name in one.receivers}
 
 
 def _missing(planned: RequestPlan) -> list[str]:
@@ -276,7 +283,3 @@ def _missing(planned: RequestPlan) -> list[str]:
 
 def _latest(planned: RequestPlan) -> str:
     return max((one.letter.last_failed_at.isoformat() for one in planned.all), default="")
-
-
-def _letters(number: int) -> str:
-    return ngettext("%(count)s dead letter", "%(count)s dead letters", number) % {"count": f"{number:,}"}

@@ -8,7 +8,10 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from event_bus_kafka.admin.ages import moment, moment_of
 from event_bus_kafka.admin.replay_requests.run_progress_page import run_facts, run_places, run_problems, speed
@@ -23,6 +26,8 @@ from event_bus_kafka.shown import shown
 _LETTERS_SHOWN = 50
 _REASONS_SHOWN = 20
 _HISTORY_SHOWN = 20
+_FIRST_SHOWN = 10
+"""Maximum number of requests, which workers do first, that the page of a waiting request names."""
 _RARE = (LetterState.PARTLY, LetterState.UNKNOWN)
 """States of letters that the facts about a request leave out if no letter is in them."""
 Url = Callable[..., str]
@@ -66,7 +71,7 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
         "facts": Facts(items=[*_standing(found), *(run_facts(found) if found.run else _facts(found)), *_about(found)]),
         "note": shown(request.note),
         "obstacle": shown(found.obstacle),
-        "prospect": _prospect(found),
+        "prospect": _prospect(found, url),
         "postings": _postings(request, url) if may_replay else [],
         "reasons": [
             _reasons(_("Failed, by error"), _("Error"), why.get(LetterState.FAILED, {})),
@@ -82,9 +87,26 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
     }
 
 
-def _prospect(found: RequestReport) -> str:
+def _prospect(found: RequestReport, url: Url) -> SafeString | str:
+    """Return the sentences on the time at which a worker begins a request that waits; empty: there are none."""
     is_waiting = found.request.state == RequestState.REQUESTED and not found.obstacle
-    return prospect(found.request, found.run) if is_waiting else ""
+    when = prospect(found.request, found.run) if is_waiting else None
+    if when is None:
+        return ""
+    whose = _("group %(group)s") % {"group": shown(when.group)} if when.group else _("this service")
+    if not when.first:
+        return _("A worker of %(whose)s takes it within a few seconds.") % {"whose": whose}
+    named = ((url("one", number), number) for number in when.first[:_FIRST_SHOWN])
+    links = format_html_join(", ", '<a href="{}">{}</a>', named)
+    more = ", …" if len(when.first) > _FIRST_SHOWN else ""
+    words = ngettext(
+        "Waits: the workers of {whose} do replay request {links} first, one request at a time. It begins by itself "
+        "after that. To have it sooner, pause request {first}.",
+        "Waits: the workers of {whose} do replay requests {links}{more} first, one request at a time. It begins by "
+        "itself after that. To have it sooner, pause those.",
+        len(when.first),
+    )
+    return format_html(words, whose=whose, links=links, more=more, first=when.first[0])
 
 
 def _row(found: RequestReport, url: Url) -> list[Cell]:

@@ -83,6 +83,8 @@ class RunAsking:
     The name of the function in ``run_planning`` that plans this kind of run. The function itself cannot stand here,
     because ``run_planning`` loads Kafka's client and is imported late.
     """
+    about: str | Promise
+    """Sentences above the form: the purpose of this kind of run, and the effect of the form."""
     rights: tuple[Right, ...] = (Right.REPLAY,)
     """The rights for requesting this kind of run. A user needs all these rights."""
 
@@ -92,11 +94,23 @@ class RunAsking:
 
 
 ASKING: dict[str, RunAsking] = {
-    "topic": RunAsking(form=TopicForm, title=_("Replay a topic"), plan="plan_topic"),
+    "topic": RunAsking(
+        form=TopicForm,
+        title=_("Replay a topic"),
+        plan="plan_topic",
+        about=_(
+            "Workers give records that a topic still has to receivers again, for example to receivers that are new or "
+            "were mended. The next step only shows a plan."
+        ),
+    ),
     "backfill": RunAsking(
         form=BackfillForm,
         title=_("Backfill: send existing data as events"),
         plan="plan_backfill",
+        about=_(
+            "A worker sends events for data that exists already, for example to a service that is new. The next step "
+            "only shows a plan."
+        ),
         rights=(Right.REPLAY, Right.OPERATE),  # it sends events, also to other services
     ),
 }

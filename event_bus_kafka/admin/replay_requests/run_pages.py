@@ -17,9 +17,8 @@ from django.utils.translation import gettext as _
 from event_bus_kafka.admin.actions import CONFIRMED, write_history
 from event_bus_kafka.admin.pages import Page, View, outside_transactions
 from event_bus_kafka.admin.replay_requests.run_forms import ASKING, RunAsking, RunForm
-from event_bus_kafka.admin.replay_requests.run_progress_page import speed
 from event_bus_kafka.admin.shapes import Linked
-from event_bus_kafka.models import ReplayRequest, Right
+from event_bus_kafka.models import DeadLetter, ReplayRequest, Right, RunKind
 from event_bus_kafka.operations.requested_runs.run_requests import are_possible, request_run
 from event_bus_kafka.shown import shown
 
@@ -74,6 +73,8 @@ class RunPages(Page):
         if not are_possible():
             return self.draw(request, "unusable", self.title, {})
         context = {
+            "about": asking.about,
+            "lacks_sources": "source" in asking.form.base_fields and _planning().lacks_sources(),
             "form": form,
             "names": _planning().names(),
             "action": self.url(f"{name}_plan"),
@@ -85,7 +86,7 @@ class RunPages(Page):
         posted = {name: request.POST.get(name, "") for name in asking.form.base_fields}
         context = {
             "plan": planned,
-            "limits": _limits(planned.wish.rate, planned.wish.stop_after),
+            "letters_url": self.page_of(DeadLetter).url() if planned.wish.kind == RunKind.TOPIC else "",
             "fields": (posted | planned.fields).items(),
             "confirmed": CONFIRMED,
             "change": _CHANGE,
@@ -101,11 +102,6 @@ class RunPages(Page):
             write_history(request, self, words, str(made.pk))
         messages.success(request, words)
         return HttpResponseRedirect(self.url("one", made.pk))
-
-
-def _limits(rate: float | None, stop_after: int) -> str:
-    words = _("Speed: %(speed)s. It stops after %(count)s failures in a row.")
-    return words % {"speed": speed(rate, _("events")), "count": stop_after}
 
 
 def _refuse_others(request: HttpRequest, asking: RunAsking) -> None:

@@ -13,8 +13,16 @@ import attrs
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from event_bus_kafka.admin.replay_requests.run_choices import backfill_choices, topic_choices
 from event_bus_kafka.admin.replay_requests.run_forms import BackfillForm, RunForm, TopicForm, shared_values
-from event_bus_kafka.admin.shapes import Table
+from event_bus_kafka.admin.replay_requests.run_receivers import receivers_table
+from event_bus_kafka.admin.replay_requests.run_sentences import (
+    backfill_sentences,
+    items_words,
+    offsets_words,
+    topic_sentences,
+)
+from event_bus_kafka.admin.shapes import Facts, Table
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.conf.routes import full_topic, short_topic
 from event_bus_kafka.conf.settings import settings
@@ -22,14 +30,11 @@ from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka.offsets import Partition, Range
 from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.operations.group_offsets import Named, Target, partitions_of
-from event_bus_kafka.operations.record_replay import listening
 from event_bus_kafka.operations.records import ranges
 from event_bus_kafka.operations.requested_runs.backfill_sources import all_sources, count_items, enabled_routes
-from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_before_run
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish, TopicArguments
 from event_bus_kafka.operations.workers import workers
-from event_bus_kafka.producing.backfill import Source
 from event_bus_kafka.shown import shown
 
 Read = TypeVar("Read")
@@ -54,7 +59,10 @@ class PlannedRun:
     wish: RunWish
     words: str
     """Description of the run for the message to the user and for Django's history, without event data."""
+    button: str
     sentences: Sequence[str]
+    choices: Facts
+    """The user's choices as this service has understood them. The key of a replay is masked."""
     tables: Sequence[Table] = ()
     fields: dict[str, str] = attrs.field(factory=dict)
     """Fields that the confirmation posts in addition to those of the form."""
@@ -99,8 +107,10 @@ def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
             "group": shown(wish.group),
             "receivers": shown(wish.receiver) or _("all that listen"),
         },
-        sentences=_topic_sentences(wish, arguments),
-        tables=[_offsets(progress)],
+        button=_("Request the replay of %(offsets)s") % {"offsets": offsets_words(progress)},
+        sentences=topic_sentences(wish, arguments),
+        choices=topic_choices(wish, arguments, start, end),
+        tables=[receivers_table(arguments, wish.receiver), _offsets(progress)] if progress.total else [],
         fields={PLACES: _as_text(found)},
         was_shown=bool(_posted(posted, named)),
     )
@@ -129,7 +139,9 @@ def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
     return PlannedRun(
         wish=wish,
         words=_("backfill of %(source)s, %(count)s items") % {"source": source.name, "count": f"{total:,}"},
-        sentences=_backfill_sentences(wish, source, topics),
+        button=_("Request the backfill of %(items)s") % {"items": items_words(progress)},
+        sentences=backfill_sentences(wish, source, topics),
+        choices=backfill_choices(wish, arguments),
     )
 
 
@@ -153,56 +165,21 @@ def names() -> dict[str, list[str]]:
     }
 
 
+def lacks_sources() -> bool:
+    """
+    Whether this service has no source for a backfill. False if sources cannot be imported: the plan shows that error.
+    """
+    try:
+        return not all_sources()
+    except ConfigurationError:
+        return False
+
+
 def _source_names() -> list[str]:
     try:
         return list(all_sources())
     except ConfigurationError:  # the plan of a backfill shows this error
         return []
-
-
-def _topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:
-    if not wish.progress.total:
-        return [_("There is no record in this range: nothing would be replayed.")]
-    found = [
-        _("Workers of group %(group)s would give records of topic %(topic)s to receivers again: %(receivers)s.")
-        % {
-            "group": shown(wish.group),
-            "topic": shown(arguments.topic),
-            "receivers": shown(wish.receiver) or _("all that listen there"),
-        },
-        _(
-            "They do it between the records that they read; live events come first. Each receiver is called once: who "
-            "fails is listed on the page of the request, and no dead letter is kept. Receivers can tell by is_replay()."
-        ),
-    ]
-    if arguments.event_type is not None:
-        there = listening(arguments.event_type, wish.receiver or None)
-        heard = ", ".join(map(shown, there.receivers)) or there.reason
-        found.append(_("In this service, events of that type go to: %(receivers)s.") % {"receivers": heard})
-    if arguments.event_type or arguments.key or arguments.since is not None or arguments.before is not None:
-        found.append(_("Which records fit is seen when they are read: the offsets below have others too."))
-    return [*found, *_obstacle(wish)]
-
-
-def _backfill_sentences(wish: RunWish, source: Source, topics: str) -> list[str]:
-    if not wish.progress.total:
-        return [_("The source has no item in this range: nothing would be sent.")]
-    return [
-        _("%(count)s items of %(source)s would be sent as events of type %(type)s, to: %(topics)s.")
-        % {
-            "count": f"{wish.progress.total:,}",
-            "source": source.name,
-            "type": source.signal.event_type,
-            "topics": topics,
-        },
-        _("A worker does it between the records that it reads. Receivers in this service get none of them."),
-        *_obstacle(wish),
-    ]
-
-
-def _obstacle(wish: RunWish) -> list[str]:
-    text = obstacle_before_run(wish)
-    return [shown(text)] if text else []
 
 
 def _offsets(progress: RunProgress) -> Table:

@@ -4,41 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import attrs
 from django.db import router
 from django.db.models import Q
 
 from event_bus_kafka.models import ReplayRequest, RequestedRun, RequestState
 from event_bus_kafka.operations.requested_runs.run_obstacles import could_do
 from event_bus_kafka.operations.workers import WorkerRun, can_replay, workers
-from event_bus_kafka.shown import shown
-
-_SHOWN = 10
-"""Maximum number of other requests that the sentence names."""
 
 
-def prospect(request: ReplayRequest, run: RequestedRun | None) -> str:
+@attrs.frozen(kw_only=True)
+class Prospect:
+    """The time at which a worker begins a request."""
+
+    group: str
+    """The group whose workers may do the request; empty: any worker of this service may do it."""
+    first: Sequence[int] = ()
+    """Other requests that the workers do first, by number; empty: a worker takes the request within a few seconds."""
+
+
+def prospect(request: ReplayRequest, run: RequestedRun | None) -> Prospect | None:
     """
-    Return a sentence that says when a worker begins ``request``, which has no worker yet. Return an empty text if no
-    running worker could do the request; the report of the request then names an obstacle. ``run``: the replay of a
-    topic, or the backfill; None for a request to replay dead letters. Raises a database error.
+    Return when a worker begins ``request``, which has no worker yet. Return None if no running worker could do the
+    request; the report of the request then names an obstacle. ``run``: the replay of a topic, or the backfill; None for
+    a request to replay dead letters. Raises a database error.
     """
     able = [one for one in workers() if _could_take(one, request, run)]
     if not able:
-        return ""
-    group = shown(run.group if run else request.group)
-    whose = f"group {group}" if group else "this service"
+        return None
+    group = run.group if run else request.group
     others = _others(request, run, {one.group for one in able})
     ahead = [one.pk for one in others if one.state == RequestState.REQUESTED and _is_for(one, able)]
     began = {one.worker: one.pk for one in others if one.state == RequestState.RUNNING}
     busy_with = [number for one in able if (number := _request_of(one, began))]
     if len(busy_with) + len(ahead) < len(able):
-        return f"A worker of {whose} takes it within a few seconds."
-    numbers = sorted({*busy_with, *ahead})
-    more = ", …" if len(numbers) > _SHOWN else ""
-    return (
-        f"Workers of {whose} do other replay requests first ({', '.join(map(str, numbers[:_SHOWN]))}{more}), each one "
-        "at a time. Pause those to let this one pass."
-    )
+        return Prospect(group=group)
+    return Prospect(group=group, first=sorted({*busy_with, *ahead}))
 
 
 def _could_take(worker: WorkerRun, request: ReplayRequest, run: RequestedRun | None) -> bool:

@@ -13,7 +13,7 @@ from event_bus_kafka.models import LetterState
 if TYPE_CHECKING:  # it loads Kafka's client, which a web process does only for some pages
     from event_bus_kafka.kafka.offsets import Partition, Range
 
-_REASONS, _PROBLEMS = 50, 50
+_REASONS, PROBLEMS = 50, 50
 """Limits for each run: number of reasons that are counted separately, and number of problems that are listed."""
 _LONGEST_REASON, _LONGEST_TOKEN = 500, 200
 """Maximum lengths of stored texts, in characters."""
@@ -104,7 +104,7 @@ class RunProgress:
             return
         if state == LetterState.FAILED:
             self.failed += 1
-            if len(self.problems) < _PROBLEMS:
+            if len(self.problems) < PROBLEMS:
                 self.problems.append([where[:_LONGEST_TOKEN], reason[:_LONGEST_REASON]])
         else:
             self.skipped += 1

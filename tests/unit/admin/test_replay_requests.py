@@ -154,8 +154,25 @@ def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_conn
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
-    assert "Nothing would run. The reasons are below." in page
-    assert "mail.receivers.typo does not listen here 1 " in page
+    assert "Nothing would run. No receiver of this service" in page
+    unknown = "No receiver of this service has this name for these events: mail.receivers.typo."
+    assert f"{unknown} Those that listen: {receiver}." in page
+    assert "does not listen here" not in page
+    assert "left out" not in page
+
+
+def test_the_plan_says_a_shared_reason_once_and_counts_a_list_that_is_cut(receiver: str) -> None:
+    stored(record_of(7), receiver)
+    multiply(stored(record_of(7, offset=1, headers=())), [{"offset": offset} for offset in range(2, 22)])
+    client = client_with(Right.VIEW, Right.REPLAY)
+    page = text_of(asked(client, **ALL))
+    assert "Left out: 21 dead letters. The reason: event type" in page
+    assert "The first 20 of 21 that are left out" in page
+    assert page.count("is not registered in this service") == 1
+    DeadLetter.objects.filter(offset=0).delete()
+    page = text_of(asked(client, **ALL))
+    assert "Nothing would run. Left out: 21 dead letters. The reason: event type" in page
+    assert "that are left out" not in page, "the list would repeat the selection"
 
 
 def test_no_replay_is_requested_until_the_user_has_seen_the_plan_for_the_changed_receivers(
@@ -388,16 +405,16 @@ def beat(worker: UUID, receiver: str, **state: Any) -> None:
 def prospect_of(request: ReplayRequest) -> str:
     """Return the words on the page of a request about when a worker takes the request, or an empty text."""
     page = client_with(Right.VIEW).get(f"{LIST}{request.pk}/").content.decode()
-    found = re.search(r"within a few seconds|do other replay requests first \([\d, ]+\)", text_of(page))
+    found = re.search(r"within a few seconds|do replay requests? [\d, ]+ first", text_of(page))
     return found[0] if found else ""
 
 
 def test_the_page_of_a_waiting_request_says_when_a_worker_takes_it(receiver: str) -> None:
     request, worker = made(receiver), uuid4()
     beat(uuid4(), receiver, replaying={"request": 1_000_000})
-    assert prospect_of(request) == "do other replay requests first (1000000)"
+    assert prospect_of(request) == "do replay request 1000000 first"
     beat(worker, "mail.receivers.other")
-    assert prospect_of(request) == "do other replay requests first (1000000)", "the second worker could not do it"
+    assert prospect_of(request) == "do replay request 1000000 first", "the second worker could not do it"
     beat(worker, receiver)
     assert prospect_of(request) == "within a few seconds"
     ReplayRequest.objects.update(state=RequestState.PAUSED)
@@ -416,7 +433,7 @@ def test_the_page_of_a_waiting_request_names_the_requests_that_workers_take_firs
         ({"worker": "h:2"}, True),
     ):
         ReplayRequest.objects.filter(pk=first.pk).update(**changes)
-        expected = "within a few seconds" if is_soon else f"do other replay requests first ({first.pk})"
+        expected = "within a few seconds" if is_soon else f"do replay request {first.pk} first"
         assert prospect_of(second) == expected, changes
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection, connections
 from django.test import Client, override_settings
-from openedx_events.learning.signals import CERTIFICATE_CREATED
+from openedx_events.learning.signals import CERTIFICATE_CHANGED, CERTIFICATE_CREATED
 
 from event_bus_kafka import backfill_source
-from event_bus_kafka.models import Heartbeat, ReplayRequest, RequestedRun, Right
+from event_bus_kafka.models import Heartbeat, PausedReceiver, ReplayRequest, RequestedRun, Right
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.sandbox import Sandbox
@@ -23,6 +24,7 @@ from tests.support.admin_clients import client_with, staff_with, unbroken
 from tests.support.examples_of import certificate
 from tests.support.requested_runs import progress_of
 from tests.support.sending import send
+from tests.unit.admin.conftest import award
 from tests.unit.admin.test_replay_requests import said, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,7 +81,11 @@ def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: 
     page = client.post(f"{TOPIC}plan/", posted).content.decode()
     assert f"Workers of group mail would give records of topic {topic} to receivers again" in page
     assert f"{topic}:0 0 3 " in text_of(page)
-    assert "Speed: at most 5 events per second. It stops after 20 failures in a row." in text_of(page)
+    assert "3 offsets in 1 partition: at most as many records." in text_of(page)
+    facts = "Only this event type {type} Only this key *** Speed at most 5 events per second Stops after 20 failures"
+    assert facts.format(type=CREATED) in text_of(page)
+    assert "Reason the cache was empty" in text_of(page)
+    assert "Request the replay of 3 offsets" in page
     assert "No worker of group mail lives that knows of such requests" in page
     assert not ReplayRequest.objects.exists()
     send(SandboxBus(sandbox), topic, certificate(9))
@@ -146,14 +152,79 @@ def test_the_form_for_a_replay_of_a_topic_names_invalid_values_and_requests_noth
 def test_no_replay_is_requested_if_the_posted_offsets_are_missing_or_invalid(topic: str, places: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     answer = client.post(f"{TOPIC}plan/", filled(topic, confirmed="yes", places=places))
-    assert (answer.status_code, "Request it" in answer.content.decode()) == (200, True)
+    assert (answer.status_code, "Request the replay" in answer.content.decode()) == (200, True)
     assert not ReplayRequest.objects.exists()
+
+
+def routed(topic: str) -> dict[str, Any]:
+    return {CREATED: {topic: {"event_key_field": "certificate.user.id", "enabled": False}}}
+
+
+CHANGED = "org.openedx.learning.certificate.changed.v1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "types", "basis"),
+    [
+        ({}, {}, (CREATED, CHANGED), "The table has all receivers of this service"),
+        ({}, routed("pages-of-runs"), (CREATED,), f"event types in the settings of this service: {CREATED}."),
+        ({"event_type": CHANGED}, routed("pages-of-runs"), (CHANGED,), f"of the chosen event type: {CHANGED}."),
+        ({"receiver": "other"}, {}, (), "The receiver runs for its own types."),
+    ],
+)
+def test_the_plan_names_the_receivers_that_would_run_and_marks_paused_ones(
+    topic: str, receiver: str, changes: dict[str, str], settings: Any, types: tuple[str, ...], basis: str
+) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    CERTIFICATE_CHANGED.connect(award)
+    try:
+        with override_settings(EVENT_BUS_PRODUCER_CONFIG=settings):
+            page, paused = (_planned(client, topic, changes, pauses=pauses) for pauses in ("", receiver))
+    finally:
+        CERTIFICATE_CHANGED.disconnect(award)
+    assert basis in page
+    row = re.search(rf"Receiver Events State {re.escape(receiver)} ([a-z0-9. ]+) not paused", page)
+    assert set(row[1].split() if row else ()) == {*types}
+    assert ("No receiver would run" in page) is (not types)
+    assert ("runs all the same" in paused) is bool(types)
+    assert "may happen twice" in page
+
+
+def _planned(client: Client, topic: str, changes: dict[str, str], *, pauses: str) -> str:
+    """Return the text of a plan. ``pauses``: a receiver that is paused before."""
+    if pauses:
+        PausedReceiver.objects.pause(pauses, at=datetime.now(UTC))
+    return text_of(client.post(f"{TOPIC}plan/", filled(topic, **changes)).content.decode())
+
+
+@override_settings(USE_TZ=True, TIME_ZONE="Asia/Shanghai")
+def test_the_plan_repeats_places_and_times_as_the_service_has_understood_them(topic: str) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    for start, end, words in (
+        ("earliest", "", "From the first record that is kept To, exclusive the end, when this plan was made"),
+        ("1", "2", "From offset 1 To, exclusive offset 2"),
+        ("2026-01-31T08:00Z", "", "From 2026-01-31 16:00:00 CST To, exclusive the end"),
+    ):
+        page = client.post(f"{TOPIC}plan/", filled(topic, start=start, end=end)).content.decode()
+        assert words in text_of(page), start
+
+
+def test_the_plan_says_that_existing_dead_letters_stay_and_links_to_them(topic: str) -> None:
+    page = client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic)).content.decode()
+    assert "A failure makes no new dead letter: it is counted, and the first 50 are listed" in page
+    assert '<a href="/admin/event_bus_kafka/deadletter/">replay the dead letters</a> instead' in page
+
+
+def test_the_page_of_backfills_says_that_the_service_has_no_source(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_bus_kafka.producing.backfill._registered", {})
+    page = client_with(*Right).get(BACKFILL).content.decode()
+    assert ("This service has no backfill source." in page, '<form method="post" action' in page) == (True, False)
 
 
 def test_a_replay_of_no_records_cannot_be_requested(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     page = client.post(f"{TOPIC}plan/", filled(topic, start="latest")).content.decode()
-    assert ("There is no record" in page, "Request it" in page) == (True, False)
+    assert ("There is no record" in page, "Request the replay" in page) == (True, False)
 
 
 def test_a_backfill_is_requested_and_the_page_shows_the_resume_token(topic: str) -> None:
