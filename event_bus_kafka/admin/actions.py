@@ -14,7 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from event_bus_kafka.admin.pages import Page
-from event_bus_kafka.admin.shapes import Table
+from event_bus_kafka.admin.shapes import Posting, Table
 
 CONFIRMED = "confirmed"
 """Name of the form field that marks a POST as confirmed."""
@@ -41,6 +41,8 @@ class ActionPlan:
     """The id of the row that the action changes, for Django's history; empty: the action may change several rows."""
     back: str = ""
     """The URL to which the user is redirected after the action; empty: the page on which the action began."""
+    instead: Posting | None = None
+    """A button for another action, which posts the fields of the first POST."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
     """
     Fields that the confirmation posts in addition to the fields of the first POST, so that the action changes only rows

@@ -29,6 +29,7 @@ def test_an_operator_can_find_unmask_and_discard_a_letter_by_clicking(visit: Vis
     with visit(Right.VIEW, Right.DISCARD, Right.UNMASK, scripts=True) as page:
         open_list(page)
         assert grave_faults(page) == []
+        page.get_by_text("Filters", exact=True).click()
         page.get_by_label("Receiver", exact=True).fill(AWARD)
         page.get_by_role("button", name="Filter").click()
         page.get_by_text("30 dead letters match").wait_for()
@@ -64,6 +65,7 @@ def test_discarding_a_thousand_matching_letters_keeps_letters_that_do_not_match(
     multiply(stored(record_of(7), MAIL), [{"offset": offset, "group": group} for offset, group in groups.items()])
     with visit(Right.VIEW, Right.DISCARD) as page:
         open_list(page)
+        page.get_by_text("Filters", exact=True).click()
         page.get_by_label("Group").fill("mail")
         page.get_by_role("button", name="Filter").click()
         assert page.get_by_label("Tick all").is_hidden()

@@ -81,6 +81,7 @@ def test_a_pause_from_the_admin_reaches_a_running_worker(urls: dict[str, str], p
     page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_text(f"Paused {PAUSED}: It is too slow.").wait_for()
     open_page(page, "Dead letters")
+    page.get_by_text("Filters", exact=True).click()
     page.get_by_label("Receiver", exact=True).fill(PAUSED)
     page.get_by_label("Error contains").fill("paused")
     page.get_by_role("button", name="Filter").click()
@@ -117,7 +118,7 @@ def test_dead_letters_of_a_repaired_receiver_are_replayed_by_clicking(urls: dict
     page.get_by_label("Reason (shown to other operators").fill("Certificates are mended")
     page.get_by_role("button", name="Request the replay of 24 dead letters").click()
     page.wait_for_url("**/replayrequest/*/")
-    while not page.get_by_text("24 of 24", exact=True).count():
+    while not page.get_by_text("24 of 24 letters done").count():
         page.wait_for_timeout(300)
         page.reload()
     open_page(page, "Dead letters")

@@ -220,7 +220,7 @@ def _watch(page: Page, count: int, *, succeeded: int) -> None:
     assert grave_faults(page) == []
     assert page.get_by_role("progressbar").get_attribute("value") == str(count)
     text = re.sub(r"\s+", " ", page.inner_text("main"))
-    assert f"State done Letters done {count:,} of {count:,} Succeeded {succeeded}" in text
+    assert f"{count:,} of {count:,} letters done State done Succeeded {succeeded}" in text
     page.get_by_role("link", name="Replay requests", exact=True).first.click()
     page.get_by_text(f"{count:,} of {count:,}").wait_for()
     assert grave_faults(page) == []

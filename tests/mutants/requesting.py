@@ -169,10 +169,19 @@ FAULTS = (
     Fault(
         name="workers that are busy are said to take a request at once",
         file="operations/requested_runs/prospects.py",
-        scope="prospect",
+        scope="_prospect",
         old="len(busy_with) + len(ahead) < len(able)",
         new="able",
         harm="an operator waits for a request that another request holds up for hours",
+        tests=_PAGES,
+    ),
+    Fault(
+        name="younger requests are said to hold up older ones",
+        file="operations/requested_runs/prospects.py",
+        scope="_is_first",
+        old="other.pk < request.pk",
+        new="True",
+        harm="an operator pauses a request that holds up nothing",
         tests=_PAGES,
     ),
     Fault(

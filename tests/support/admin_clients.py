@@ -34,7 +34,7 @@ def client_with(*rights: Right) -> Client:
 
 def unbroken(html: str) -> str:
     """Return a page without the tags that say where a browser may break long names."""
-    return re.sub(r'<span class="event-bus-name">([^<]*)</span>', r"\1", html.replace("<wbr>", ""))
+    return re.sub(r'<span class="event-bus-(?:name|time)">([^<]*)</span>', r"\1", html.replace("<wbr>", ""))
 
 
 def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:

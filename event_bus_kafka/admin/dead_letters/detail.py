@@ -91,16 +91,16 @@ def _facts(letter: DeadLetter) -> Facts:
             (_("Event type"), shown(letter.event_type) or _("unknown: not in its headers")),
             (_("Event id"), shown(letter.event_id) or _("unknown: not in its headers")),
             (_("Group"), shown(letter.group)),
-            (_("Attempts"), letter.attempts),
+            (_("Attempts, replays included"), letter.attempts),
             (_("Written to Kafka"), ages.moment_of(written) if written else _("unknown: Kafka gave no time")),
-            (_("First failed"), ages.moment(letter.first_failed_at)),
+            (_("Became a dead letter"), ages.moment(letter.first_failed_at)),
             (_("Last failed"), f"{_ago(letter.last_failed_at)}, {ages.moment(letter.last_failed_at)}"),
         ]
     )
 
 
 def _receivers(letter: DeadLetter) -> Table:
-    columns = [_("Receiver"), _("Error"), _("Raised in"), _("Attempts"), _("Failed")]
+    columns = [_("Receiver"), _("Error"), _("Raised in"), _("Failed calls"), _("Failed last")]
     rows = [_receiver(failure) for failure in of_row(letter).values()]
     return Table(caption=_("Receivers that have still to succeed"), columns=columns, rows=rows, shows_caption=False)
 

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from event_bus_kafka.admin.actions import ActionPlan
+from event_bus_kafka.admin.dead_letters.in_replays import warnings
 from event_bus_kafka.admin.dead_letters.meant import Meant
-from event_bus_kafka.admin.shapes import Table
+from event_bus_kafka.admin.shapes import Posting, Table
 from event_bus_kafka.operations.dead_letters.discarding import Discarded, DiscardPlan
 from event_bus_kafka.operations.dead_letters.paging import Count
+from event_bus_kafka.operations.requested_runs.open_replays import OpenReplay
 from event_bus_kafka.shown import shown
 
 _NAMES_IN_HISTORY = 5
 
 
-def action_plan(plan: DiscardPlan, meant: Meant, *, before: Discarded | None) -> ActionPlan:
+def action_plan(
+    plan: DiscardPlan, meant: Meant, replays: Sequence[OpenReplay], *, before: Discarded | None, replay_url: str
+) -> ActionPlan:
     """
-    Return the confirmation page of a discard of the letters ``meant``. ``before``: the result of the previous request,
-    if that had not enough time for all letters; None: this is the first request.
+    Return the confirmation page of a discard of the letters ``meant``. ``replays``: the requests that have still to
+    replay some of them. ``before``: the result of the previous request, if that had not enough time for all letters;
+    None: this is the first request. ``replay_url``: the URL of the page that plans a replay; empty: the user may not
+    replay.
     """
     letters = number_of(plan.count)
     said = [
         meant.sentence,
-        _("%(letters)s will be deleted for good, events included: no receiver gets these from here again.")
-        % {"letters": letters},
+        _("%(letters)s will be deleted for good, events included.") % {"letters": letters},
+        *warnings(replays),
+        _never_again(plan.count),
         _("A letter that fails again before you confirm stays."),
+        *several_receivers(plan.receivers.values(), plan.count),
     ]
     if before:
         done = _("%(done)s are deleted. There was not enough time for all in one go: %(left)s are left.")
@@ -49,7 +57,34 @@ def action_plan(plan: DiscardPlan, meant: Meant, *, before: Discarded | None) ->
             ),
         ],
         is_final=True,
+        instead=Posting(label=_("Replay instead …"), action=replay_url) if replay_url else None,
     )
+
+
+def several_receivers(by_receiver: Iterable[int], letters: Count) -> list[str]:
+    """
+    Return a sentence that explains why the numbers of letters by receiver add up to more than ``letters``; no sentence
+    if they do not.
+    """
+    if sum(by_receiver) <= letters.number:
+        return []
+    return [
+        _(
+            "A dead letter can have several receivers, so the numbers by receiver add up to more than %(letters)s. "
+            "Discarding it ends it for all of them."
+        )
+        % {"letters": number_of(letters)}
+    ]
+
+
+def _never_again(count: Count) -> str:
+    return ngettext(
+        "This cannot be undone. The receivers below will never handle this event, unless the topic still has it and "
+        "is replayed. If a receiver has been mended, replay the dead letter instead.",
+        "This cannot be undone. The receivers below will never handle these %(count)s events, unless the topic still "
+        "has them and is replayed. If a receiver has been mended, replay the dead letters instead.",
+        count.number,
+    ) % {"count": str(count)}
 
 
 def done_words(done: Discarded, meant: Meant) -> str:

@@ -115,6 +115,11 @@ class Filters:
         return urlencode(self.fields)
 
     @property
+    def shows_form(self) -> bool:
+        """Whether the page shows the form of filters at once: the user has set a filter, or a filter is invalid."""
+        return any(name in self.fields for name in self.form.fields) or bool(self.form.errors)
+
+    @property
     def searches(self) -> bool:
         """Whether the user searches for single events."""
         return any(name in self.fields for name in self.search.fields)

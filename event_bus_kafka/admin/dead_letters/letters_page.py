@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +15,15 @@ from event_bus_kafka.admin.actions import CONFIRMED, write_history
 from event_bus_kafka.admin.dead_letters.detail import detail
 from event_bus_kafka.admin.dead_letters.discard_plan import action_plan, done_words
 from event_bus_kafka.admin.dead_letters.filters import ALL_SETTLED, Filters
-from event_bus_kafka.admin.dead_letters.listing import listing
+from event_bus_kafka.admin.dead_letters.in_replays import drawn
+from event_bus_kafka.admin.dead_letters.listing import listing, place
 from event_bus_kafka.admin.dead_letters.meant import TICKED, UNTIL, Meant, moment_of
 from event_bus_kafka.admin.pages import Page, outside_transactions
 from event_bus_kafka.admin.shapes import Posting
 from event_bus_kafka.models import DeadLetter, HistoryRow, ReplayRequest, Right
 from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
+from event_bus_kafka.operations.requested_runs.open_replays import OpenReplay, open_replays_of
 
 _SECONDS = 10.0
 """
@@ -46,6 +48,7 @@ class DeadLettersPage(Page):
 
     def _list(self, request: HttpRequest) -> HttpResponse:
         context = listing(request, Filters.of(request), self.url)
+        context["replays"] = self._drawn_replays([letter["id"] for letter in context.get("letters", ())])
         return self.draw(request, "dead_letters", self.title, context | self._rights(request))
 
     def _letter(self, request: HttpRequest, number: int) -> HttpResponse:
@@ -90,7 +93,9 @@ class DeadLettersPage(Page):
         if plan.until is None:
             messages.warning(request, _("There is no such dead letter any more."))
             return HttpResponseRedirect(self.url())
-        asked = action_plan(plan, meant, before=before)
+        rights = self._rights(request)
+        replay_url = rights["replay_url"] if rights["may_replay"] else ""
+        asked = action_plan(plan, meant, self._replays(plan.ids), before=before, replay_url=replay_url)
         posted = [(name, text) for name, texts in request.POST.lists() if name not in _NOT_REPEATED for text in texts]
         fields = [*posted, (UNTIL, (until or plan.until).isoformat())]
         return self.draw(request, "confirm", asked.title, {"plan": asked, "fields": fields, "confirmed": CONFIRMED})
@@ -98,6 +103,7 @@ class DeadLettersPage(Page):
     def _draw_letter(self, request: HttpRequest, letter: DeadLetter, *, unmasked: bool) -> HttpResponse:
         number = letter.pk
         context = detail(letter, unmasked=unmasked) | self._rights(request)
+        context["replays"] = self._drawn_replays([number])
         context["unmask_url"] = self.url("unmasked", number)
         meant = {"scope": TICKED, "id": str(number)}
         context["discard"] = Posting(label=_("Discard …"), action=self.url("discard"), fields=meant, is_final=True)
@@ -105,7 +111,14 @@ class DeadLettersPage(Page):
         if letter.event_id:
             where, asked = self.page_of(HistoryRow).url("where"), {"event_id": letter.event_id}
             context["where"] = Posting(label=_("Where is this event?"), action=where, fields=asked)
-        return self.draw(request, "dead_letter", _("Dead letter %(number)s") % {"number": number}, context)
+        return self.draw(request, "dead_letter", _("Dead letter %(record)s") % {"record": place(letter)}, context)
+
+    def _drawn_replays(self, letters: Collection[int]) -> list[dict[str, Any]]:
+        return drawn(self._replays(letters), self.page_of(ReplayRequest).url)
+
+    def _replays(self, letters: Collection[int]) -> list[OpenReplay]:
+        """Return the open replay requests of letters. Without the tables of requests, there are none."""
+        return open_replays_of(letters) if self.page_of(ReplayRequest).is_migrated() else []
 
     def _found(self, number: int) -> DeadLetter:
         letter = DeadLetter.objects.with_marks().filter(pk=number).first() if number < 1 << 63 else None

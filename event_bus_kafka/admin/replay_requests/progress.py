@@ -19,7 +19,7 @@ from event_bus_kafka.admin.replay_requests.steps import STEPS
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Posting, Table, lines
 from event_bus_kafka.models import LetterState, ReplayRequest, RequestedLetter, RequestState
 from event_bus_kafka.operations.dead_letters.requests import RequestReport, problems, reasons
-from event_bus_kafka.operations.requested_runs.prospects import prospect
+from event_bus_kafka.operations.requested_runs.prospects import Prospect, prospects
 from event_bus_kafka.operations.requested_runs.run_report import subject, units
 from event_bus_kafka.shown import shown
 
@@ -35,6 +35,7 @@ Url = Callable[..., str]
 
 def listed(found: Sequence[RequestReport], url: Url) -> Table:
     """Return a table with a row for each request. ``url`` returns the URL of a page of replay requests, by its name."""
+    expected = _prospects(found, url)
     return Table(
         caption=_("Replay requests"),
         columns=[
@@ -48,11 +49,12 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
             _("Failed"),
             _("Skipped"),
             _("Requested"),
+            _("Ended"),
             _("By"),
             _("Reason"),
-            _("Held up or ended by"),
+            _("Why it waits or ended"),
         ],
-        rows=[_row(one, url) for one in found],
+        rows=[_row(one, expected.get(one.request.pk, ""), url) for one in found],
         empty=_("Nobody has requested a replay lately."),
         shows_caption=False,
     )
@@ -67,11 +69,13 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
     why = found.progress.reasons if found.run else reasons(number)
     return {
         "report": found,
-        "done": _done(found),
-        "facts": Facts(items=[*_standing(found), *(run_facts(found) if found.run else _facts(found)), *_about(found)]),
+        "done": _("%(done)s %(units)s done") % {"done": _done(found), "units": units(found.run)},
+        "facts": Facts(
+            items=[(_("State"), _state(found)), *(run_facts(found) if found.run else _facts(found)), *_about(found)]
+        ),
         "note": shown(request.note),
         "obstacle": shown(found.obstacle),
-        "prospect": _prospect(found, url),
+        "prospect": _prospects([found], url).get(number, ""),
         "postings": _postings(request, url) if may_replay else [],
         "reasons": [
             _reasons(_("Failed, by error"), _("Error"), why.get(LetterState.FAILED, {})),
@@ -87,12 +91,15 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
     }
 
 
-def _prospect(found: RequestReport, url: Url) -> SafeString | str:
-    """Return the sentences on the time at which a worker begins a request that waits; empty: there are none."""
-    is_waiting = found.request.state == RequestState.REQUESTED and not found.obstacle
-    when = prospect(found.request, found.run) if is_waiting else None
-    if when is None:
-        return ""
+def _prospects(found: Sequence[RequestReport], url: Url) -> Mapping[int, SafeString | str]:
+    """Return number of the request → when a worker begins it, for the requests that wait without an obstacle."""
+    waiting = [one for one in found if one.request.state == RequestState.REQUESTED and not one.obstacle]
+    expected = prospects([(one.request, one.run) for one in waiting])
+    return {number: _sentence(when, url) for number, when in expected.items()}
+
+
+def _sentence(when: Prospect, url: Url) -> SafeString | str:
+    """Return a text that says when a worker begins a request that waits."""
     whose = _("group %(group)s") % {"group": shown(when.group)} if when.group else _("this service")
     if not when.first:
         return _("A worker of %(whose)s takes it within a few seconds.") % {"whose": whose}
@@ -109,7 +116,7 @@ def _prospect(found: RequestReport, url: Url) -> SafeString | str:
     return format_html(words, whose=whose, links=links, more=more, first=when.first[0])
 
 
-def _row(found: RequestReport, url: Url) -> list[Cell]:
+def _row(found: RequestReport, expected: SafeString | str, url: Url) -> list[Cell]:
     request = found.request
     shown_states = (LetterState.SUCCEEDED, LetterState.PARTLY, LetterState.FAILED, LetterState.SKIPPED)
     counts = (found.counts.get(one, 0) for one in shown_states)
@@ -121,15 +128,11 @@ def _row(found: RequestReport, url: Url) -> list[Cell]:
         _done(found) + (f" {units(found.run)}" if found.run else ""),
         *counts,
         moment_of(request.requested_at),
+        moment_of(request.ended_at) if request.ended_at is not None else "–",
         shown(request.requested_by) or _("unknown"),
         shown(request.reason) or _("none given"),
-        shown(found.obstacle or request.note) or "–",
+        shown(found.obstacle or request.note) or expected or "–",
     ]
-
-
-def _standing(found: RequestReport) -> list[tuple[str, Cell]]:
-    done = _("%(what)s done") % {"what": units(found.run).capitalize()}
-    return [(_("State"), _state(found)), (done, _done(found))]
 
 
 def _facts(found: RequestReport) -> list[tuple[str, Cell]]:
@@ -180,9 +183,10 @@ def _counted() -> Mapping[str, str]:
 
 def _state(found: RequestReport) -> Marked:
     state, failed = found.request.state, found.counts.get(LetterState.FAILED, 0)
+    words = _("waiting for a worker") if state == RequestState.REQUESTED else state
     if found.obstacle or failed or state in (RequestState.STOPPED, RequestState.FAILED):
-        return Marked(text=state, mark="bad")
-    return Marked(text=state, mark="good" if state in (RequestState.RUNNING, RequestState.DONE) else "idle")
+        return Marked(text=words, mark="bad")
+    return Marked(text=words, mark="good" if state in (RequestState.RUNNING, RequestState.DONE) else "idle")
 
 
 def _done(found: RequestReport) -> str:

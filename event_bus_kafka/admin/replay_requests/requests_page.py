@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,6 +11,7 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply, write_history
+from event_bus_kafka.admin.ages import moment
 from event_bus_kafka.admin.dead_letters.meant import UNTIL, Meant, moment_of
 from event_bus_kafka.admin.pages import View
 from event_bus_kafka.admin.replay_requests.asking import Asked, asking, made_words
@@ -35,6 +37,7 @@ class ReplayRequestsPage(RunPages):
             "requests": listed(requests.reports(_SHOWN), self.url),
             "letters_url": self.page_of(DeadLetter).url(),
             "run_links": self.run_links(request),
+            "now": moment(datetime.now(UTC)),
         }
         return self.draw(request, "replay_requests", self.title, context)
 
@@ -73,7 +76,7 @@ class ReplayRequestsPage(RunPages):
             letters = sum(letter.letter.group == one.group for letter in planned.requested)
             words = made_words(one, letters, meant.words)
             write_history(request, self, words, str(one.pk))
-            messages.success(request, words)
+            messages.success(request, words + _(" Nothing has run yet."))
         return HttpResponseRedirect(self.url("one", made[0].pk) if len(made) == 1 else self.url())
 
     def _taking(self, step: Step) -> View:

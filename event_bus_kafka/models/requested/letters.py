@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from django.db.models.expressions import RawSQL
 
 from event_bus_kafka.models.database_time import database_now, now_sql
 from event_bus_kafka.models.moments import MomentField
-from event_bus_kafka.models.replay_requests import TAKEN_OVER_AFTER, ReplayRequest, ReplayRequestQuerySet
+from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER, ReplayRequest, ReplayRequestQuerySet
 from event_bus_kafka.models.upserts import one_statement
 
 _BATCH = 500
@@ -56,6 +56,21 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
     def without_result(self, request: int) -> list[int]:
         """Return the ids of a request's dead letters without a known result, in the order of the request."""
         return list(self.of(request, *_LEFT, LetterState.UNKNOWN).values_list("letter", flat=True))
+
+    def unfinished(self, letters: Collection[int]) -> list[tuple[int, int, str, int, str]]:
+        """
+        Return the dead letters with ids ``letters`` that wait or run in requests that have not ended, sorted by
+        request: number of the request, time of the order, state of the request, id and state of the letter.
+        """
+        rows = self.filter(request__state__in=OPEN, state__in=_LEFT)
+        if len(letters) > _BATCH:  # databases limit the number of values in a statement
+            rows = rows.filter(letter__range=(min(letters), max(letters)))
+        else:
+            rows = rows.filter(letter__in=letters)
+        wanted = frozenset(letters)
+        columns = ("request", "request__requested_at", "request__state", "letter", "state")
+        found = rows.order_by("request").values_list(*columns)
+        return [(number, at, of, letter, state) for number, at, of, letter, state in found if letter in wanted]
 
     def orphaned(self, group: str) -> list[RequestedLetter]:
         """

@@ -34,6 +34,8 @@ class DiscardPlan:
     """
     records: dict[tuple[str, str], int]
     """(group, topic) → number of letters, largest number first."""
+    ids: frozenset[int]
+    """Ids of the letters."""
     until: datetime | None
     """
     Time of the latest failure among the planned letters; None: no letter is selected. If the discard passes this time
@@ -61,17 +63,19 @@ class Discarded:
 def plan(selection: Selection) -> DiscardPlan:
     """Plan to discard the selected letters. Deletes nothing."""
     receivers, records = Counter[str](), Counter[tuple[str, str]]()
-    number, until = 0, None
+    number, until, ids = 0, None, set[int]()
     for letter in page_of(selection, after=None, limit=COUNTED + 1).letters:
         number += 1
         until = until or letter.last_failed_at
         if number <= COUNTED:
             receivers.update(letter.failed_receivers or [""])
             records[letter.group, letter.topic] += 1
+            ids.add(letter.pk)
     return DiscardPlan(
         count=Count(number=min(number, COUNTED), is_more=number > COUNTED),
         receivers=dict(receivers.most_common()),
         records=dict(records.most_common()),
+        ids=frozenset(ids),
         until=until,
     )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 from django.db import router
-from django.db.models import Q
 
 from event_bus_kafka.models import ReplayRequest, RequestedRun, RequestState
 from event_bus_kafka.operations.requested_runs.run_obstacles import could_do
@@ -23,18 +22,30 @@ class Prospect:
     """Other requests that the workers do first, by number; empty: a worker takes the request within a few seconds."""
 
 
-def prospect(request: ReplayRequest, run: RequestedRun | None) -> Prospect | None:
+def prospects(waiting: Sequence[tuple[ReplayRequest, RequestedRun | None]]) -> Mapping[int, Prospect]:
     """
-    Return when a worker begins ``request``, which has no worker yet. Return None if no running worker could do the
-    request; the report of the request then names an obstacle. ``run``: the replay of a topic, or the backfill; None for
-    a request to replay dead letters. Raises a database error.
+    Return number of the request → when a worker begins this request, for each of ``waiting``: requests that have no
+    worker, each with its replay of a topic or its backfill, or with None if it replays dead
+    letters. A request that no known worker could do is left out; its report has an obstacle. Makes at most two
+    statements. Raises a database error.
     """
-    able = [one for one in workers() if _could_take(one, request, run)]
+    if not waiting:
+        return {}
+    known, unfinished = workers(), _unfinished(with_runs=any(run for _, run in waiting))
+    found = {request.pk: _prospect(request, run, known, unfinished) for request, run in waiting}
+    return {number: prospect for number, prospect in found.items() if prospect}
+
+
+def _prospect(
+    request: ReplayRequest, run: RequestedRun | None, known: Sequence[WorkerRun], unfinished: Sequence[ReplayRequest]
+) -> Prospect | None:
+    able = [one for one in known if _could_take(one, request, run)]
     if not able:
         return None
     group = run.group if run else request.group
-    others = _others(request, run, {one.group for one in able})
-    ahead = [one.pk for one in others if one.state == RequestState.REQUESTED and _is_for(one, able)]
+    groups = {one.group for one in able}
+    others = [one for one in unfinished if one.pk != request.pk]
+    ahead = [one.pk for one in others if _is_first(one, request, run, groups) and _is_for(one, able)]
     began = {one.worker: one.pk for one in others if one.state == RequestState.RUNNING}
     busy_with = [number for one in able if (number := _request_of(one, began))]
     if len(busy_with) + len(ahead) < len(able):
@@ -50,17 +61,27 @@ def _could_take(worker: WorkerRun, request: ReplayRequest, run: RequestedRun | N
     return can_replay(worker) and worker.group == request.group and not lacks_all
 
 
-def _others(request: ReplayRequest, run: RequestedRun | None, groups: Collection[str]) -> Sequence[ReplayRequest]:
+def _unfinished(*, with_runs: bool) -> Sequence[ReplayRequest]:
     """
-    Return the requests that a worker runs, and those that workers of ``groups`` may take before ``request``. Workers
-    take replays of dead letters before runs, and older requests before newer ones.
+    Return the requests that wait for a worker or that a worker runs. ``with_runs``: read their runs, too, whose table
+    exists if one of the requests has a run.
     """
-    if run is None:
-        first = Q(group__in=groups, pk__lt=request.pk)
-    else:
-        first = Q(group__in=groups) | Q(run__group__in=("", run.group), pk__lt=request.pk)
     rows = ReplayRequest.objects.using(router.db_for_write(ReplayRequest))
-    return list(rows.filter(Q(state=RequestState.RUNNING) | first & Q(state=RequestState.REQUESTED)))
+    unfinished = rows.filter(state__in=(RequestState.REQUESTED, RequestState.RUNNING))
+    return list(unfinished.select_related("run") if with_runs else unfinished)
+
+
+def _is_first(other: ReplayRequest, request: ReplayRequest, run: RequestedRun | None, groups: Collection[str]) -> bool:
+    """
+    Return whether workers of ``groups`` may take the waiting request ``other`` before ``request``. Workers take replays
+    of dead letters before runs, and older requests before newer ones.
+    """
+    if other.state != RequestState.REQUESTED:
+        return False
+    is_older = other.pk < request.pk
+    if other.group:
+        return other.group in groups and (run is not None or is_older)
+    return run is not None and is_older and hasattr(other, "run") and other.run.group in ("", run.group)
 
 
 def _is_for(waiting: ReplayRequest, able: Sequence[WorkerRun]) -> bool:

@@ -14,7 +14,8 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import resolve
 
-from event_bus_kafka.models import DeadLetter, Right
+from event_bus_kafka.models import DeadLetter, LetterState, ReplayRequest, Right
+from event_bus_kafka.operations.requested_runs.open_replays import open_replays_of
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import CREATED
 from tests.support.admin_clients import client_with, unbroken
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 AWARD, MAIL = "credentials.receivers.award", "mail.receivers.send"
 LIST = "/admin/event_bus_kafka/deadletter/"
+REQUESTS = "/admin/event_bus_kafka/replayrequest/"
 SEARCH, DISCARD = f"{LIST}search/", f"{LIST}discard/"
 SECRET = certificate(7).user.pii.email
 
@@ -196,6 +198,74 @@ def test_ticked_letters_are_discarded_after_a_confirmation() -> None:
     assert entry.get_change_message() == f"Discarded 2 dead letters (ticked). Receivers: {MAIL} (2)."
     assert "Discarded 2 dead letters" in client.get(LIST).content.decode()
     assert "discarded" in client.get(LIST, {"state": "discarded"}).content.decode()
+
+
+def requested(*letters: DeadLetter, state: str = "requested") -> ReplayRequest:
+    """Store a replay request for the letters."""
+    request = ReplayRequest.objects.create(
+        group="mail", receivers=[MAIL], requested_at=1_767_323_045_678, stop_after=20, state=state
+    )
+    for number, letter in enumerate(letters):
+        place = {"topic": letter.topic, "partition": letter.partition, "offset": letter.offset}
+        failed_at, waiting = letter.last_failed_at, LetterState.WAITING
+        request.letters.create(number=number, letter=letter.pk, failed_at=failed_at, state=waiting, **place)
+    return request
+
+
+def test_the_pages_say_which_letters_a_replay_request_has_still_to_replay() -> None:
+    letters = [stored(record_of(7, offset=offset), MAIL) for offset in range(5)]
+    request = requested(*letters[:3])
+    requested(*letters, state="stopped")
+    request.letters.filter(number=2).update(state=LetterState.SUCCEEDED)
+    client, link = client_with(*Right), f'<a href="{REQUESTS}{request.pk}/">replay request {request.pk}</a>'
+    assert f"2 of those on this page wait in {link}." in client.get(LIST).content.decode()
+    pages = [unbroken(client.get(f"{LIST}{letter.pk}/").content.decode()) for letter in letters]
+    assert f"In {link} (requested 2026-01-01 21:04:05 CST): waiting." in pages[0]
+    assert [f">replay request {request.pk}<" in page for page in pages] == [True, True, False, False, False]
+    warning = f"are in replay request {request.pk}, which has not ended; it would skip them."
+    asked = client.post(DISCARD, {"scope": "all"}).content.decode()
+    assert f"2 of these {warning}" in asked
+    assert asked.count("which has not ended") == 1
+    ReplayRequest.objects.filter(pk=request.pk).update(state="paused")
+    assert ": waiting, the request is paused." in client.get(f"{LIST}{letters[0].pk}/").content.decode()
+    request.letters.filter(number=0).update(state=LetterState.RUNNING)
+    assert ": running." in client.get(f"{LIST}{letters[0].pk}/").content.decode()
+
+
+def test_the_letters_of_a_request_are_found_among_many_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_bus_kafka.models.requested.letters._BATCH", 2)
+    letters = [stored(record_of(7, offset=offset), MAIL) for offset in range(4)]
+    requested(letters[1])
+    (found,) = open_replays_of([letters[0].pk, letters[1].pk, letters[3].pk])
+    assert found.letters == {letters[1].pk: LetterState.WAITING}
+    assert open_replays_of([letters[0].pk, letters[2].pk, letters[3].pk]) == []
+
+
+def test_the_page_of_a_discard_explains_its_numbers_and_offers_a_replay() -> None:
+    stored(record_of(7, offset=0), AWARD, MAIL)
+    stored(record_of(7, offset=1), MAIL)
+    shown = client_with(*Right).post(DISCARD, {"scope": "all", "receiver": MAIL}).content.decode()
+    assert "so the numbers by receiver add up to more than 2 dead letters. Discarding it ends it for all" in shown
+    assert "This cannot be undone. The receivers below will never handle these 2 events" in shown
+    form = re.search(rf'<form method="post" action="{REQUESTS}request/">(.*?)</form>', shown, re.DOTALL)
+    assert form
+    assert "Replay instead" in form[1]
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[1]))
+    assert (fields["scope"], fields["receiver"]) == ("all", MAIL)
+    plan = client_with(*Right).post(f"{REQUESTS}request/", fields).content.decode()
+    assert "Nothing was requested yet" not in plan
+    one = client_with(Right.VIEW, Right.DISCARD).post(DISCARD, {"scope": "all", "topic": "certificates"})
+    assert "Replay instead" not in one.content.decode()
+    DeadLetter.objects.filter(offset=0).delete()
+    assert "add up to more" not in client_with(*Right).post(DISCARD, {"scope": "all"}).content.decode()
+
+
+def test_the_filters_are_open_only_if_one_is_set_or_invalid() -> None:
+    client = client_with(Right.VIEW)
+    opened = '<details class="event-bus-search" open>\n<summary>Filters'
+    assert opened not in client.get(LIST).content.decode()
+    assert opened in client.get(LIST, {"receiver": MAIL}).content.decode()
+    assert opened in client.get(LIST, {"failed": "ever"}).content.decode()
 
 
 def test_letters_are_discarded_only_with_a_confirmed_plan_a_valid_selection_and_both_rights() -> None:

@@ -25,13 +25,24 @@ from django.utils.translation import gettext_lazy
         ("<script>", "&lt;script&gt;"),
         ("<script> --all", "&lt;script&gt; {--all}"),
         (gettext_lazy("such as 2026-01-31T08:00Z"), "such as {2026-01-31T08:00Z}"),
+        ("2026-01-31 08:00:05 UTC", "{2026-01-31} [08:00:05 UTC]"),
+        ("at 08:00 UTC-03, 08:00 o'clock", "at [08:00 UTC-03], 08:00 o&#x27;clock"),
         (1234567, "1234567"),
     ],
 )
 def test_long_names_may_break_only_after_dots_slashes_and_underscores_and_are_escaped(text: object, shown: str) -> None:
-    """In ``shown``, braces enclose text that stays on one line if possible. Bars mark where the line may break."""
+    """
+    In ``shown``, braces enclose text that stays on one line if possible, brackets a time, which always does. Bars mark
+    where the line may break.
+    """
     template = Template("{% load event_bus_names %}{{ text|breakable }}")
-    marks = {"{": '<span class="event-bus-name">', "}": "</span>", "|": "<wbr>"}
+    marks = {
+        "{": '<span class="event-bus-name">',
+        "[": '<span class="event-bus-time">',
+        "}": "</span>",
+        "]": "</span>",
+        "|": "<wbr>",
+    }
     assert template.render(Context({"text": text})) == "".join(marks.get(one, one) for one in shown)
 
 

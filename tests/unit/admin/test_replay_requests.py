@@ -356,7 +356,6 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
     facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>(?:<span[^>]*>)*([^<\n]*)", page))
     names = (
         "State",
-        "Letters done",
         "Succeeded",
         "Succeeded, kept for other receivers",
         "Failed",
@@ -365,14 +364,13 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
     )
     assert {name: facts[name] for name in names} == {
         "State": "done",
-        "Letters done": "6 of 6",
         "Succeeded": "1",
         "Succeeded, kept for other receivers": "1",
         "Failed": "3",
         "Skipped": "1",
         "Waiting": "0",
     }
-    assert "6 of 6 State" in text_of(page), "beside the bar"
+    assert "6 of 6 letters done State" in text_of(page), "beside the bar"
     assert re.search(r"\d:05 CST ", text_of(page)), "times have seconds"
     assert f"{receiver}: KeyError 3 " in text_of(page)
     assert f"succeeded here; stays for {GONE} 1 " in text_of(page)
@@ -435,6 +433,25 @@ def test_the_page_of_a_waiting_request_names_the_requests_that_workers_take_firs
         ReplayRequest.objects.filter(pk=first.pk).update(**changes)
         expected = "within a few seconds" if is_soon else f"do replay request {first.pk} first"
         assert prospect_of(second) == expected, changes
+
+
+def test_the_list_of_requests_says_why_each_waits_and_when_it_ended(receiver: str) -> None:
+    first = made(receiver)
+    values = {"group": "mail", "receivers": [receiver], "requested_at": 1, "stop_after": 20}
+    later = [ReplayRequest.objects.create(state=RequestState.REQUESTED, **values) for _ in range(3)]
+    ReplayRequest.objects.create(state=RequestState.DONE, ended_at=1_767_323_045_678, **values)
+    beat(uuid4(), receiver)
+    client = client_with(Right.VIEW)
+    client.get(LIST)
+    with CaptureQueriesContext(connection) as captured:
+        page = text_of(client.get(LIST).content.decode())
+    assert len(captured) <= 15
+    assert "A worker of group mail takes it within a few seconds." in page
+    for numbers in ([first.pk], [first.pk, later[0].pk], [first.pk, later[0].pk, later[1].pk]):
+        assert f"do other replay requests first ({', '.join(map(str, numbers))})" in page
+    assert page.count("waiting for a worker") == 4
+    assert "2026-01-01 21:04:05 CST" in page
+    assert "Look again" in page
 
 
 def test_the_overview_links_to_requests_that_have_not_ended(receiver: str) -> None:
