@@ -18,11 +18,12 @@ from django.utils.translation import gettext_lazy as _
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.pages import Page, outside_transactions
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table, lines
+from event_bus_kafka.admin.workers.pending_letters import PendingLetters
 from event_bus_kafka.admin.workers.receivers_table import receiver_state
 from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import SerializationError
-from event_bus_kafka.models import Heartbeat, HistoryRow, PausedReceiver, Right
+from event_bus_kafka.models import DeadLetter, Heartbeat, HistoryRow, PausedReceiver, Right
 from event_bus_kafka.operations.event_catalogue import EventTypeView, event_types, fields_of, schema_of
 from event_bus_kafka.operations.groups import receivers
 from event_bus_kafka.operations.history import summed
@@ -81,7 +82,7 @@ class EventsPage(Page):
             raise Http404
         context: dict[str, Any] = {
             "routes": _routes(found),
-            "receivers": _receivers(found),
+            "receivers": _receivers(found, self.page_of(DeadLetter).url()),
             "groups": self._subscriptions() if found.receivers else None,
             "workers": self.page_of(Heartbeat),
             "volume": _volume(_volumes(event_type=event_type).get(event_type, {})),
@@ -192,12 +193,13 @@ def _topics(one: EventTypeView) -> Cell:
     return lines(shown(full_topic(route.topic)) for route in one.routes if route.enabled)
 
 
-def _receivers(found: EventTypeView) -> Table:
+def _receivers(found: EventTypeView, letters_url: str) -> Table:
+    letters = PendingLetters.of(found.receivers, letters_url)
     views = {one.name: one for one in receivers(workers(), paused_receivers())}
     return Table(
         caption=gettext("Where it is received"),
         columns=[gettext("Receiver"), gettext("State")],
-        rows=[[shown(name), receiver_state(views[name])] for name in sorted(found.receivers)],
+        rows=[[shown(name), receiver_state(views[name], letters)] for name in sorted(found.receivers)],
         empty=gettext("No receiver of this service listens to it."),
     )
 

@@ -66,7 +66,17 @@ class TextLines:
         return ", ".join(self.texts)
 
 
-Cell = str | int | Linked | Marked | Posting | Postings | TextLines
+@attrs.frozen(kw_only=True)
+class Stacked:
+    """Several cells, one below the other."""
+
+    cells: Sequence[str | Linked | Marked]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.cells))
+
+
+Cell = str | int | Linked | Marked | Posting | Postings | Stacked | TextLines
 
 
 def lines(texts: Iterable[str]) -> Cell:

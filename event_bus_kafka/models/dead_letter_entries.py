@@ -5,7 +5,8 @@ the letters' own rows instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import time
 from typing import Any, ClassVar
 from uuid import UUID, uuid5
@@ -59,6 +60,14 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         """Set ``state`` in each entry that belongs to one of ``letters`` (ids) and whose receiver is pending."""
         failed = self.filter(letter__in=letters, state=EntryState.FAILED)
         failed.update(state=state, changed_at=_now())
+
+    def pending_by_receiver(self, receivers: Collection[str], most: int) -> Counter[str]:
+        """
+        Return receiver → number of dead letters for which it is pending. Reads at most ``most`` entries, from an index:
+        if that many are found, there may be more.
+        """
+        failed = self.filter(receiver__in=receivers, state=EntryState.FAILED).order_by()
+        return Counter(failed.values_list("receiver", flat=True)[:most])
 
     def settled(self) -> DeadLetterEntryQuerySet:
         """Return the entries of receivers that are no longer pending, latest change first."""

@@ -44,8 +44,9 @@ def plan_pause(receiver: str) -> PausePlan | None:
     if receiver not in known:
         return None
     sentence = (
-        f"{receiver} would run no more. Each of its events would become a dead letter, once the other receivers have "
-        f"had it: {', '.join(sorted(set(known[receiver])))}."
+        f"{receiver} would not be called any more, in all groups, within {READ_EVERY:g} seconds; calls that run go on. "
+        f"Its events ({', '.join(sorted(set(known[receiver])))}) would become dead letters, once the other receivers "
+        "have had them."
     )
     is_paused = receiver in _rows().names()
     return PausePlan(receiver=receiver, pauses=True, sentence="" if is_paused else sentence)

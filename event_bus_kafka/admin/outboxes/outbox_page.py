@@ -86,6 +86,7 @@ class OutboxPage(Page):
             "outboxes": [self._drawn(one, may_release, may_discard) for one in told if isinstance(one, _Read)],
             "silent": [one.server for one in told if isinstance(one, Unanswered)],
             "where_url": self.page_of(HistoryRow).url("where"),
+            "retention": f"{settings.retention:g}",
             "events_url": self.page_of(HistoryRow).url(),
             "release_url": self.url("release") if may_release else "",
             "discard_url": self.url("discard") if may_discard else "",

@@ -13,6 +13,7 @@ from django.db.models import Count, Max
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext, ngettext
 
+from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.actions import CONFIRMED, ActionPlan, ask, write_history
 from event_bus_kafka.admin.outboxes.parked_row import COLUMNS, ShownRow
 from event_bus_kafka.admin.outboxes.remedies import remedy_of_parked
@@ -56,7 +57,8 @@ def release() -> ParkedChange:
     return ParkedChange(
         title=gettext("Release parked events"),
         sentences=lambda count: [
-            ngettext("%d parked event would be released.", "%d parked events would be released.", count) % count,
+            ngettext("%s parked event would be released.", "%s parked events would be released.", count)
+            % charts.count(count),
             ngettext(
                 "It goes back to its place in the outbox, and is sent before later events that still wait. Later "
                 "events of its key may have been sent already: receivers then get this one after them.",
@@ -66,8 +68,10 @@ def release() -> ParkedChange:
             ),
             gettext("What Kafka still refuses is parked again."),
         ],
-        button=lambda count: ngettext("Release %d event", "Release %d events", count) % count,
-        done=lambda count: ngettext("Released %d parked event.", "Released %d parked events.", count) % count,
+        button=lambda count: ngettext("Release %s event", "Release %s events", count) % charts.count(count),
+        done=lambda count: (
+            ngettext("Released %s parked event.", "Released %s parked events.", count) % charts.count(count)
+        ),
         batches=ParkedRecordQuerySet.release_in_batches,
     )
 
@@ -78,14 +82,16 @@ def discard() -> ParkedChange:
         title=gettext("Discard parked events"),
         sentences=lambda count: [
             ngettext(
-                "%d parked event would be deleted for good: it is never sent.",
-                "%d parked events would be deleted for good: they are never sent.",
+                "%s parked event would be deleted for good: it is never sent.",
+                "%s parked events would be deleted for good: they are never sent.",
                 count,
             )
-            % count
+            % charts.count(count)
         ],
-        button=lambda count: ngettext("Discard %d event", "Discard %d events", count) % count,
-        done=lambda count: ngettext("Discarded %d parked event.", "Discarded %d parked events.", count) % count,
+        button=lambda count: ngettext("Discard %s event", "Discard %s events", count) % charts.count(count),
+        done=lambda count: (
+            ngettext("Discarded %s parked event.", "Discarded %s parked events.", count) % charts.count(count)
+        ),
         batches=ParkedRecordQuerySet.discard_in_batches,
         is_final=True,
     )
@@ -146,13 +152,22 @@ def _remedies(rows: Sequence[ParkedRecord]) -> Iterator[str]:
 def _table(rows: Sequence[ParkedRecord], count: int) -> Table:
     caption = gettext("Which events")
     if count > len(rows):
-        caption = gettext("The oldest %(shown)d of %(count)d events") % {"shown": len(rows), "count": count}
+        caption = gettext("The oldest %(shown)d of %(count)s events") % {
+            "shown": len(rows),
+            "count": charts.count(count),
+        }
     unknown = gettext("unknown")
     return Table(
         caption=caption,
-        columns=[gettext("Event id"), gettext("Event type"), gettext("Topic"), gettext("Age"), gettext("Reason")],
+        columns=[
+            gettext("Event id"),
+            gettext("Event type"),
+            gettext("Topic"),
+            gettext("Parked since"),
+            gettext("Reason"),
+        ],
         rows=[
-            [one.event_id or unknown, one.event_type or unknown, one.topic, one.age, f"{one.code}: {one.reason}"]
+            [one.event_id or unknown, one.event_type or unknown, one.topic, one.parked, f"{one.code}: {one.reason}"]
             for one in map(ShownRow.of, rows)
         ],
     )

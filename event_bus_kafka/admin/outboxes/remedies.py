@@ -10,8 +10,8 @@ from event_bus_kafka.trouble import Trouble
 
 _OF_HELD_TOPICS = {
     Trouble.MISSING: _(
-        "The topic does not exist: create it (manage.py event_topics apply), or correct its name in "
-        "EVENT_BUS_PRODUCER_CONFIG."
+        "Create it: manage.py event_topics apply. If the name is wrong, correct it in EVENT_BUS_PRODUCER_CONFIG for "
+        "later events; those that wait keep the old name and need the topic to exist."
     ),
     Trouble.FORBIDDEN: _("Give the relay's user the right WRITE on the topic."),
 }

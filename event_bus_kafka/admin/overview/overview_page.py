@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from django.contrib.admin.models import LogEntry
@@ -28,7 +28,8 @@ from event_bus_kafka.models import (
     ReplayRequest,
 )
 from event_bus_kafka.operations.dead_letters.requests import open_states
-from event_bus_kafka.operations.neglects import reading, waiting
+from event_bus_kafka.operations.neglects import catalogue, reading, waiting
+from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglected
 from event_bus_kafka.operations.outboxes import named_outboxes
 from event_bus_kafka.operations.status.asking import Awaited, ask_all
@@ -58,7 +59,9 @@ class OverviewPage(Page):
             "waiting": [(one, self.page_of(one.model).link) for one in items_of(waits)],
             "has_heartbeats": bool(settings.heartbeat),
             "silent": [one.server for one in waits.unanswered],
-            "facts": Facts(items=[*(_facts(runs) if settings.heartbeat else ()), *self._open_requests()]),
+            "facts": Facts(
+                items=[*(_facts(runs, found.neglects) if settings.heartbeat else ()), *self._open_requests()]
+            ),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),
@@ -102,7 +105,7 @@ def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
     return [run for run in runs if run.is_alive]
 
 
-def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
+def _facts(runs: list[WorkerRun], neglects: Sequence[Neglect]) -> list[tuple[str, Cell]]:
     """Return facts about the workers and relays that run: how many are ready, and how old the latest heartbeat is."""
     alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
@@ -111,13 +114,14 @@ def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
         ready = sum(not reasons_of(run) for run in several)
         text = gettext("%(ready)d of %(all)d ready") % {"ready": ready, "all": len(several)}
         mark = "good" if ready == len(several) else "bad"
-        items.append((label, Marked(text=text, mark=mark) if several else _nobody(kind)))
+        items.append((label, Marked(text=text, mark=mark) if several else _nobody(kind, neglects)))
     if alive:
         items.append((gettext("Last heartbeat"), ago(min(run.silence for run in alive))))
     return items
 
 
-def _nobody(kind: str) -> Marked:
-    is_missing = kind == "consumer" and settings.subscriptions
+def _nobody(kind: str, neglects: Sequence[Neglect]) -> Marked:
+    missed = catalogue.GROUP_WITHOUT_WORKER if kind == "consumer" else catalogue.OUTBOX_WAITS
+    is_missing = any(one.kind is missed for one in neglects)
     command = start_relay() if kind == "relay" else start_worker()
     return Marked(text=f"{gettext('None runs.')} {command}".rstrip(), mark="bad" if is_missing else "idle")

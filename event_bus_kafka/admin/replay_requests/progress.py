@@ -35,7 +35,7 @@ Url = Callable[..., str]
 
 def listed(found: Sequence[RequestReport], url: Url) -> Table:
     """Return a table with a row for each request. ``url`` returns the URL of a page of replay requests, by its name."""
-    expected = _prospects(found, url)
+    expected = _prospects(found)
     return Table(
         caption=_("Replay requests"),
         columns=[
@@ -91,20 +91,22 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
     }
 
 
-def _prospects(found: Sequence[RequestReport], url: Url) -> Mapping[int, SafeString | str]:
+def _prospects(found: Sequence[RequestReport], url: Url | None = None) -> Mapping[int, str]:
     """Return number of the request → when a worker begins it, for the requests that wait without an obstacle."""
     waiting = [one for one in found if one.request.state == RequestState.REQUESTED and not one.obstacle]
     expected = prospects([(one.request, one.run) for one in waiting])
     return {number: _sentence(when, url) for number, when in expected.items()}
 
 
-def _sentence(when: Prospect, url: Url) -> SafeString | str:
-    """Return a text that says when a worker begins a request that waits."""
+def _sentence(when: Prospect, url: Url | None) -> str:
+    """Return a text that says when a worker begins a request that waits; with links to other requests if ``url``."""
     whose = _("group %(group)s") % {"group": shown(when.group)} if when.group else _("this service")
     if not when.first:
         return _("A worker of %(whose)s takes it within a few seconds.") % {"whose": whose}
-    named = ((url("one", number), number) for number in when.first[:_FIRST_SHOWN])
-    links = format_html_join(", ", '<a href="{}">{}</a>', named)
+    named = when.first[:_FIRST_SHOWN]
+    links = ", ".join(map(str, named))
+    if url is not None:
+        links = format_html_join(", ", '<a href="{}">{}</a>', ((url("one", number), number) for number in named))
     more = ", …" if len(when.first) > _FIRST_SHOWN else ""
     words = ngettext(
         "Waits: the workers of {whose} do replay request {links} first, one request at a time. It begins by itself "
@@ -113,10 +115,11 @@ def _sentence(when: Prospect, url: Url) -> SafeString | str:
         "itself after that. To have it sooner, pause those.",
         len(when.first),
     )
-    return format_html(words, whose=whose, links=links, more=more, first=when.first[0])
+    fill = format_html if url else str.format
+    return fill(words, whose=whose, links=links, more=more, first=when.first[0])
 
 
-def _row(found: RequestReport, expected: SafeString | str, url: Url) -> list[Cell]:
+def _row(found: RequestReport, expected: str, url: Url) -> list[Cell]:
     request = found.request
     shown_states = (LetterState.SUCCEEDED, LetterState.PARTLY, LetterState.FAILED, LetterState.SKIPPED)
     counts = (found.counts.get(one, 0) for one in shown_states)
@@ -131,7 +134,7 @@ def _row(found: RequestReport, expected: SafeString | str, url: Url) -> list[Cel
         moment_of(request.ended_at) if request.ended_at is not None else "–",
         shown(request.requested_by) or _("unknown"),
         shown(request.reason) or _("none given"),
-        shown(found.obstacle or request.note) or expected or "–",
+        shown(found.obstacle or request.note or expected) or "–",
     ]
 
 

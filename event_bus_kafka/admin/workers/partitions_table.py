@@ -1,10 +1,11 @@
-"""The table of a group's partitions, with their offsets, from heartbeats."""
+"""The tables of a group's partitions, with their offsets, from heartbeats."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
 from django.utils.translation import gettext
 
 from event_bus_kafka.admin import charts
@@ -14,12 +15,34 @@ from event_bus_kafka.operations.groups import GroupView
 from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.shown import shown
 
+_MOST_WITHOUT_LAG = 8
+"""If more partitions than this have no lag, a table of their own shows them."""
+_Partition = tuple[WorkerRun, dict[str, Any]]
 
-def partitions_table(group: GroupView) -> Table:
+
+def partitions_tables(group: GroupView) -> tuple[Table, Table | None]:
     """
-    Return the table of the group's partitions. The partitions with the largest lag come first. If no window is full,
-    the table has no column about windows.
+    Return the table of the group's partitions; if many have no lag, also a second table of these. The partitions with
+    the largest lag come first.
     """
+    several = sorted(group.partitions, key=lambda pair: -(pair[1]["lag"] or 0))
+    without = [pair for pair in several if _is_finished(pair[1])]
+    if len(without) <= _MOST_WITHOUT_LAG:
+        return _table(group, several, gettext("No partition is assigned to a worker that runs.")), None
+    lagging = [pair for pair in several if not _is_finished(pair[1])]
+    others = _table(group, without)
+    return _table(group, lagging, gettext("No partition lags.")), attrs.evolve(
+        others, caption=gettext("Partitions without lag")
+    )
+
+
+def _is_finished(one: Mapping[str, Any]) -> bool:
+    """Return whether a partition is known to have no records to finish."""
+    return one["lag"] == 0 or (one["lag"] is None and one["end"] == 0)
+
+
+def _table(group: GroupView, several: Sequence[_Partition], empty: str = "") -> Table:
+    """Return a table of partitions. If no window of the group is full, the table has no column about windows."""
     about_window = [gettext("Window is full")] if group.has_full_window else []
     return Table(
         caption=gettext("Partitions and offsets"),
@@ -33,11 +56,8 @@ def partitions_table(group: GroupView) -> Table:
             *about_window,
             gettext("Worker"),
         ],
-        rows=[
-            _row(run, one, has_full=group.has_full_window)
-            for run, one in sorted(group.partitions, key=lambda pair: -(pair[1]["lag"] or 0))
-        ],
-        empty=gettext("No partition is assigned to a worker that runs."),
+        rows=[_row(run, one, has_full=group.has_full_window) for run, one in several],
+        empty=empty,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -11,31 +11,29 @@ from django.utils.timezone import get_default_timezone, is_naive, make_aware
 from django.utils.translation import gettext
 
 from event_bus_kafka.admin.ages import moment
-from event_bus_kafka.admin.shapes import Cell, Marked, Posting, Table, lines
+from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Posting, Stacked, Table, lines
 from event_bus_kafka.admin.start_commands import no_heartbeats
+from event_bus_kafka.admin.workers.pending_letters import PendingLetters
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import Heartbeat, PausedReceiver
 from event_bus_kafka.operations.groups import ReceiverView
+from event_bus_kafka.operations.neglects.catalogue import PAUSED_AFTER
 from event_bus_kafka.shown import shown
 
 
-def receivers_table(several: Sequence[ReceiverView], urls: Mapping[str, str]) -> Table:
+def receivers_table(several: Sequence[ReceiverView], letters: PendingLetters, urls: Mapping[str, str]) -> Table:
     """
-    Return the table of receivers. ``urls``: the URLs of the actions ``pause`` and ``resume``; empty: there are no
-    buttons. The column about pauses is left out if no receiver is paused.
+    Return the table of receivers. ``letters``: their dead letters. ``urls``: the URLs of the actions ``pause`` and
+    ``resume``; empty: there are no buttons.
     """
-    pauses = [one.pause for one in several if one.pause]
-    users = _users_who_paused(pauses)
+    users = _users_who_paused([one.pause for one in several if one.pause])
     columns = [gettext("Receiver"), gettext("Events"), gettext("State")]
-    rows: list[list[Cell]] = [[shown(one.name), lines(one.event_types), receiver_state(one)] for one in several]
-    if pauses:
-        columns.append(gettext("Paused by, and why"))
+    rows: list[list[Cell]] = [
+        [shown(one.name), lines(one.event_types), receiver_state(one, letters, users)] for one in several
+    ]
     if urls:
         columns.append(gettext("Change"))
-    for row, one in zip(rows, several, strict=True):
-        if pauses:
-            row.append(lines(_about(one.pause, users) if one.pause else ()))
-        if urls:
+        for row, one in zip(rows, several, strict=True):
             row.append(_button(one.name, urls, is_paused=bool(one.pause)))
     return Table(
         caption=gettext("Receivers of this service"),
@@ -49,7 +47,8 @@ def pauses_table(pauses: Sequence[PausedReceiver], urls: Mapping[str, str]) -> T
     """Return the table of a group's paused receivers. ``urls``: as for :func:`receivers_table`."""
     users = _users_who_paused(pauses)
     rows: list[list[Cell]] = [
-        [shown(one.receiver), Marked(text=moment(one.paused_at), mark="bad"), *_about(one, users)] for one in pauses
+        [shown(one.receiver), Marked(text=moment(one.paused_at), mark=_mark(one)), *_about(one, users)]
+        for one in pauses
     ]
     columns = [gettext("Receiver"), gettext("Paused since"), gettext("Paused by"), gettext("Reason of the pause")]
     if urls:
@@ -59,24 +58,43 @@ def pauses_table(pauses: Sequence[PausedReceiver], urls: Mapping[str, str]) -> T
     return Table(caption=gettext("Paused receivers"), columns=columns, rows=rows)
 
 
-def receiver_state(receiver: ReceiverView) -> Marked:
+def receiver_state(receiver: ReceiverView, letters: PendingLetters, users: Mapping[str, str] | None = None) -> Stacked:
+    """
+    Return the receiver's state, with a link to its dead letters. ``users``: paused receiver → the user who paused it;
+    None: the cell does not say who paused the receiver, and why.
+    """
+    link = letters.link(receiver.name)
+    cells: list[str | Linked | Marked] = [_marked(receiver, has_letters=bool(link))]
+    if receiver.pause and users is not None:
+        user, reason = _about(receiver.pause, users)
+        cells.append(gettext("by %(user)s: %(reason)s") % {"user": user, "reason": reason})
+    return Stacked(cells=[*cells, *([link] if link else [])])
+
+
+def _marked(receiver: ReceiverView, *, has_letters: bool) -> Marked:
     if receiver.pause:
-        return Marked(text=gettext("paused since %(time)s") % {"time": moment(receiver.pause.paused_at)}, mark="bad")
+        since = moment(receiver.pause.paused_at)
+        return Marked(text=gettext("paused since %(time)s") % {"time": since}, mark=_mark(receiver.pause))
     if receiver.has_open_circuit:
         return Marked(text=gettext("circuit open: its events are held"), mark="bad")
     if receiver.is_slow:
         return Marked(text=gettext("slow"), mark="bad")
     if receiver.has_worker:
-        return Marked(text=gettext("receives"), mark="good")
+        return Marked(text=gettext("receives"), mark="idle" if has_letters else "good")
     if not settings.heartbeat:
         return Marked(text=no_heartbeats(), mark="idle")
-    return Marked(text=gettext("no worker runs"), mark="bad")
+    return Marked(text=gettext("no worker runs"), mark="idle")
+
+
+def _mark(pause: PausedReceiver) -> str:
+    """Return the mark of a pause, which is bad once the overview calls the pause neglected."""
+    return "bad" if datetime.now(UTC) - pause.paused_at > PAUSED_AFTER else "idle"
 
 
 def _about(pause: PausedReceiver, users: Mapping[str, str]) -> list[str]:
     """Return who paused a receiver, and the reason."""
-    by_command = gettext("not recorded: paused by a command")
-    return [users.get(pause.receiver, by_command), shown(pause.said_reason) or gettext("none was given")]
+    by_command = gettext("event_bus_pause (who is not known)")
+    return [users.get(pause.receiver, by_command), shown(pause.said_reason) or gettext("no reason was given")]
 
 
 def _button(receiver: str, urls: Mapping[str, str], *, is_paused: bool) -> Cell:

@@ -36,6 +36,8 @@ class SlowCalls:
     """The other frames."""
     records: Sequence[str]
     """Coordinates, duration and worker of each call, the longest call first."""
+    in_flight: int
+    """Number of other records that the workers of these calls have read and not finished."""
     pause: Posting | None
     """A button that pauses the receiver; None: the page shows no button."""
 
@@ -61,8 +63,10 @@ def _of_one_stack(calls: Sequence[_Call], pause_url: str) -> SlowCalls:
     summary = ngettext("%(count)d record, for %(age)s", "%(count)d records, longest %(age)s", count)
     about = first["receiver"]
     button = Posting(label=gettext("Pause"), about=about, action=pause_url, fields={"receiver": about})
+    several = {(run.host, run.pid): run.state["in_flight"] for run, _ in calls}
     return SlowCalls(
         receiver=shown(about),
+        in_flight=max(sum(several.values()) - count, 0),
         summary=summary % {"count": count, "age": age(first["seconds"])},
         innermost=frames[:_INNERMOST],
         outer=frames[_INNERMOST:],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
@@ -16,12 +16,22 @@ from event_bus_kafka.admin.start_commands import no_heartbeats, start_relay
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.operations.groups import GroupView
+from event_bus_kafka.operations.neglects.catalogue import HELD_AFTER
 from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.shown import shown
 
 
-def groups_table(several: Sequence[GroupView], pauses: Sequence[PausedReceiver], url_of: Callable[[str], str]) -> Table:
-    """Return the table of groups. ``url_of``: returns the URL of a group's page."""
+def groups_table(
+    several: Sequence[GroupView],
+    pauses: Sequence[PausedReceiver],
+    neglected: Collection[str],
+    url_of: Callable[[str], str],
+) -> Table:
+    """
+    Return the table of groups. ``neglected``: groups that have records to read, and no worker. ``url_of``: returns the
+    URL of a group's page. The column about pauses is left out if no receiver is paused.
+    """
+    about_pauses = [gettext("Paused")] if pauses else []
     return Table(
         caption=gettext("Groups"),
         columns=[
@@ -31,15 +41,17 @@ def groups_table(several: Sequence[GroupView], pauses: Sequence[PausedReceiver],
             gettext("Lag"),
             gettext("Oldest unfinished"),
             gettext("Held up by"),
+            *about_pauses,
         ],
         rows=[
             [
                 Linked(text=shown(one.group), url=url_of(one.group)),
-                state_of_group(one),
+                state_of_group(one, is_neglected=one.group in neglected),
                 charts.count(len(list(one.partitions))) if one.runs else "–",
                 _lag_of_group(one),
                 "–" if one.lag_age is None else age(one.lag_age),
-                lines(_held_up_by(one, one.pauses(pauses))),
+                lines(_held_up_by(one)),
+                *([_paused(len(one.pauses(pauses)))] if about_pauses else []),
             ]
             for one in several
         ],
@@ -47,25 +59,33 @@ def groups_table(several: Sequence[GroupView], pauses: Sequence[PausedReceiver],
     )
 
 
-def state_of_group(group: GroupView) -> Marked:
-    """Return the state of a group's running workers. The mark is the mark of the worst of them."""
+def state_of_group(group: GroupView, *, is_neglected: bool) -> Marked:
+    """
+    Return the state of a group's running workers. The mark is the mark of the worst of them. ``is_neglected``: whether
+    the group has records to read, and no worker.
+    """
     if not group.runs:
         if not settings.heartbeat:
             return Marked(text=no_heartbeats(), mark="idle")
-        return Marked(text=gettext("no worker runs: nothing is consumed"), mark="bad")
+        if is_neglected:
+            return Marked(text=gettext("no worker runs, and records wait"), mark="bad")
+        return Marked(text=gettext("no worker runs"), mark="idle")
     count, faulty = len(group.runs), sum(_liveness(run).mark != "good" for run in group.runs)
     if faulty:
         return Marked(text=gettext("%(faulty)d of %(all)d not ready") % {"faulty": faulty, "all": count}, mark="bad")
     return Marked(text=gettext("%(count)d ready") % {"count": count}, mark="good")
 
 
-def _held_up_by(group: GroupView, pauses: Sequence[PausedReceiver]) -> Iterator[str]:
+def _held_up_by(group: GroupView) -> Iterator[str]:
     """Yield what keeps the group from its events; if no worker runs, the command that starts one."""
     if not group.runs and settings.heartbeat:
-        yield gettext("start a worker: %(command)s") % {"command": group.start_command}
+        yield gettext("start a worker:")
+        yield group.start_command
     yield from map(shown, group.obstacles)
-    for one in pauses:
-        yield gettext("paused receiver: %(receiver)s") % {"receiver": shown(one.receiver)}
+
+
+def _paused(count: int) -> str:
+    return ngettext("%(count)d receiver", "%(count)d receivers", count) % {"count": count} if count else "–"
 
 
 def _lag_of_group(group: GroupView) -> str:
@@ -166,9 +186,10 @@ def _liveness(run: WorkerRun) -> Marked:
         return Marked(text=gettext("hangs"), mark="bad")
     if obstacles := "; ".join(map(shown, run.state.get("obstacles", ()))):
         return Marked(text=obstacles, mark="bad")
-    if held := len(run.state.get("held_topics", ())):
-        text = ngettext("ready, holds %(count)d topic", "ready, holds %(count)d topics", held)
-        return Marked(text=text % {"count": held}, mark="bad")
+    if held := run.state.get("held_topics", ()):
+        text = ngettext("ready, holds %(count)d topic", "ready, holds %(count)d topics", len(held))
+        is_neglected = max(one["seconds"] for one in held) > HELD_AFTER.total_seconds()
+        return Marked(text=text % {"count": len(held)}, mark="bad" if is_neglected else "idle")
     return Marked(text=gettext("ready"), mark="good")
 
 

@@ -5,9 +5,11 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from shlex import quote
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -17,15 +19,17 @@ from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply
 from event_bus_kafka.admin.ages import age
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.start_commands import start_worker
-from event_bus_kafka.admin.workers.partitions_table import partitions_table
+from event_bus_kafka.admin.workers.partitions_table import partitions_tables
+from event_bus_kafka.admin.workers.pending_letters import PendingLetters
 from event_bus_kafka.admin.workers.receivers_table import pauses_table, receivers_table
 from event_bus_kafka.admin.workers.slow_calls import slow_calls
 from event_bus_kafka.admin.workers.worker_tables import groups_table, relays_table, state_of_group, workers_table
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.models import Heartbeat, ParkedRecord, PausedReceiver, Right
+from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord, PausedReceiver, Right
 from event_bus_kafka.operations.groups import groups, receivers
+from event_bus_kafka.operations.neglects.in_tables import ended_groups
 from event_bus_kafka.operations.pauses import PausePlan, paused_receivers, plan_pause, plan_resume
-from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.shown import shown
 
 
@@ -44,14 +48,15 @@ class WorkersPage(Page):
 
     def show(self, request: HttpRequest) -> HttpResponse:
         runs, pauses = workers(), paused_receivers()
-        several = groups(runs, settings.subscriptions)
+        several, called = groups(runs, settings.subscriptions), receivers(runs, pauses)
+        letters = PendingLetters.of([one.name for one in called], self.page_of(DeadLetter).url())
         context = {
-            "groups": groups_table(several, pauses, partial(self.url, "group")),
+            "groups": groups_table(several, pauses, _neglected(runs), partial(self.url, "group")),
             "workers": workers_table([run for run in runs if run.kind == "consumer"], start_worker()),
             "relays": relays_table([run for run in runs if run.kind == "relay"]),
             "has_held_topics": any(run.is_alive and run.state.get("held_topics") for run in runs),
             "outbox": self.page_of(ParkedRecord),
-            "receivers": receivers_table(receivers(runs, pauses), self._urls(request)),
+            "receivers": receivers_table(called, letters, self._urls(request)),
             "slow": slow_calls(runs),
             "slow_after": age(settings.slow_receiver),
         }
@@ -64,19 +69,22 @@ class WorkersPage(Page):
         if found is None:
             raise Http404
         urls = self._urls(request)
+        partitions, without_lag = partitions_tables(found)
         context = {
-            "state": state_of_group(found),
+            "state": state_of_group(found, is_neglected=group in _neglected(runs)),
             "obstacles": list(map(shown, found.obstacles)),
             "pauses": pauses_table(found.pauses(paused_receivers()), urls),
             "workers": workers_table([run for run in runs if run.kind == "consumer" and run.group == group]),
-            "partitions": partitions_table(found),
+            "partitions": partitions,
+            "without_lag": without_lag,
+            "letters_url": f"{self.page_of(DeadLetter).url()}?{urlencode({'group': group})}",
             "has_full_window": found.has_full_window,
             "slow": slow_calls(found.runs, pause_url=urls.get("pause", "")),
             "slow_after": age(settings.slow_receiver),
             "has_workers": bool(found.runs),
             "start": found.start_command if settings.heartbeat and not found.runs else "",
             "lag": f"manage.py event_offsets show -g {quote(group)}",
-            "reset": f"manage.py event_offsets reset -g {quote(group)}",
+            "reset": f"manage.py event_offsets reset -g {quote(group)} -t TOPIC --to-time TIME",
         }
         return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)
 
@@ -105,10 +113,12 @@ class WorkersPage(Page):
         nothing = gettext("Somebody has done it already: nothing is to be done.")
         plan = ActionPlan(
             title=gettext("Pause a receiver") if found.pauses else gettext("Resume a receiver"),
-            sentences=[found.sentence or nothing],
+            sentences=[found.sentence, _about_replays(found)] if found.sentence else [nothing],
             button=gettext("Pause") if found.pauses else gettext("Resume"),
             is_empty=not found.sentence,
-            reason_label=gettext("Reason (shown to other operators; no personal data):") if found.pauses else "",
+            reason_label=gettext("Reason (shown to other operators; no personal data; may be empty):")
+            if found.pauses
+            else "",
             object_id=found.receiver,
         )
         return confirm_and_apply(self, request, plan, apply)
@@ -117,3 +127,14 @@ class WorkersPage(Page):
         """Return the URLs of the actions ``pause`` and ``resume``; empty if the user may not do these."""
         may_operate = Right.OPERATE.is_given_to(request.user)
         return {name: self.url(name) for name in ("pause", "resume")} if may_operate else {}
+
+
+def _neglected(runs: Sequence[WorkerRun]) -> set[str]:
+    """Return the groups of which the overview says that they have records to read, and no worker."""
+    return {one.subject for one in ended_groups(runs, datetime.now(UTC))}
+
+
+def _about_replays(plan: PausePlan) -> str:
+    if plan.pauses:
+        return gettext("After Resume, replay them on the page of dead letters: Resume alone does not.")
+    return gettext("Events that became dead letters meanwhile stay there: replay them on the page of dead letters.")

@@ -84,7 +84,7 @@ def _of_answer(answer: object, own: OwnTables, runs: Sequence[WorkerRun] | None)
     if isinstance(answer, Beats):
         yield from _clock(answer.alias, answer.ahead)
         yield from _held_topics(runs or (), answer.now)
-        yield from _ended_groups(runs or (), answer.now)
+        yield from ended_groups(runs or (), answer.now)
     elif isinstance(answer, OutboxRows):
         yield from _parked_rows(answer, own.retention)
         yield from _waiting_rows(answer, runs) if runs is not None else ()
@@ -153,7 +153,8 @@ def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
                 yield Neglect(kind=catalogue.TOPIC_HELD, subject=held["topic"], message=message, since=since)
 
 
-def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
+def ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
+    """Yield a neglect for each group without a running worker whose last worker knew of records to read."""
     consumers = [run for run in runs if run.kind == "consumer"]
     alive = {run.group for run in consumers if run.is_alive}
     last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # of several, the latest

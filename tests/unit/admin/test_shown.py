@@ -282,7 +282,7 @@ def test_the_outbox_page_shows_waiting_held_and_parked_rows() -> None:
 
 def test_the_outbox_page_says_what_to_do_about_held_topics() -> None:
     shown = page(ParkedRecord)
-    assert "The topic does not exist: create it (manage.py event_topics apply)" in shown
+    assert "Create it: manage.py event_topics apply. If the name is wrong" in shown
     assert "at least every half a minute" in shown
     assert topics._LONGEST == 30, "the page says how often a relay tries a held topic"
     for row in Heartbeat.objects.filter(kind="relay"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +11,18 @@ from django.contrib import admin
 from django.test import Client, override_settings
 from pytest_django import DjangoAssertNumQueries
 
-from event_bus_kafka.models import EventBus, Heartbeat, PausedReceiver, Right
-from tests.support.admin_clients import client_with, page, staff_with, text_of
+from event_bus_kafka.admin.workers import pending_letters
+from event_bus_kafka.models import (
+    DeadLetter,
+    DeadLetterEntry,
+    EntryState,
+    EventBus,
+    Heartbeat,
+    HistoryRow,
+    PausedReceiver,
+    Right,
+)
+from tests.support.admin_clients import client_with, page, staff_with, text_of, unbroken
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
 
@@ -30,6 +40,12 @@ def change(pid: int, **state: Any) -> None:
     row = Heartbeat.objects.get(pid=pid)
     row.state = {**row.state, **state}
     row.save()
+
+
+def marks(*place: str) -> dict[str, str]:
+    """Return the text of each marked cell or line on a page → its mark."""
+    html = unbroken(client_with(Right.VIEW).get(url(*place)).content.decode())
+    return {text: mark for mark, text in re.findall(r'event-bus-mark event-bus-(\w+)"><span>([^<]+)', html)}
 
 
 def slow(receiver: str, offset: int, seconds: float, stack: str) -> dict[str, Any]:
@@ -114,8 +130,12 @@ def test_the_state_of_a_group_is_that_of_its_worst_worker() -> None:
 
 
 def test_a_relay_that_holds_a_topic_is_not_shown_as_simply_ready() -> None:
-    html = client_with(Right.VIEW).get(url()).content.decode()
-    assert 'event-bus-bad"><span>ready, holds 1 topic</span>' in html
+    assert marks()["ready, holds 1 topic"] == "idle"
+    (held,) = Heartbeat.objects.get(pid=200).state["held_topics"]
+    change(200, held_topics=[held, held | {"seconds": 3_700.0}])
+    assert marks()["ready, holds 2 topics"] == "bad"
+    assert "A relay has been unable to send rows of a topic for an hour." in page(EventBus)
+    change(200, held_topics=[held])
     shown = page(Heartbeat)
     assert "ready, holds 1 topic 3 prod-certificates, for 9 seconds" in shown
     assert "Why a topic is held, and what to do: Outbox" in shown
@@ -123,7 +143,7 @@ def test_a_relay_that_holds_a_topic_is_not_shown_as_simply_ready() -> None:
     shown = page(Heartbeat)
     assert "ready grades 3 – " in shown
     assert "Why a topic is held" not in shown
-    assert 'event-bus-good"><span>ready</span>' in client_with(Right.VIEW).get(url()).content.decode()
+    assert marks()["ready"] == "good"
 
 
 def test_the_workers_page_and_the_overview_say_how_to_start_a_worker_or_relay_if_none_runs(receiver: str) -> None:
@@ -147,22 +167,19 @@ def test_the_pages_say_that_a_service_without_receivers_needs_no_worker() -> Non
 
 
 @override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"late": ["grades"]})
-def test_a_subscribed_group_without_a_worker_says_that_nothing_is_consumed_and_how_to_start_one() -> None:
+def test_a_subscribed_group_without_a_worker_says_so_and_how_to_start_one() -> None:
     Heartbeat.objects.all().delete()
     shown, overview = page(Heartbeat), page(EventBus)
-    assert "late no worker runs: nothing is consumed" in shown
+    assert "late no worker runs" in shown
     for text in (shown, overview):
         assert text.count("manage.py consume_events") == 1
         assert "manage.py consume_events -g late" in text
-    html = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
-    assert 'event-bus-bad"><span>None runs.</span>' in html
-    html = client_with(Right.VIEW).get(url("group", "late")).content.decode()
-    assert 'event-bus-bad"><span>No worker runs: nothing is consumed.</span>' in html
     shown = page(Heartbeat, "group", "late")
     assert shown.count("manage.py consume_events -g late") == 1
     assert "manage.py event_offsets show -g late" in shown
+    assert "manage.py event_offsets reset -g late -t TOPIC --to-time TIME" in shown
     with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
-        assert "nothing is consumed" not in page(Heartbeat)
+        assert "no worker runs" not in page(Heartbeat)
         assert "Not known: EVENT_BUS_KAFKA_HEARTBEAT is 0." in page(Heartbeat, "group", "late")
 
 
@@ -184,14 +201,14 @@ def test_pauses_are_shown_on_the_pages_of_the_groups_whose_workers_have_the_rece
     with django_assert_max_num_queries(15):
         mail = text_of(client, url("group", "mail"))
     assert re.search(rf"{receiver} [^–]+ anna Mails go out twice Resume {receiver}", mail)
-    assert re.search(r"app\.gone [^–]+ not recorded: paused by a command none was given", mail)
+    assert re.search(r"app\.gone [^–]+ event_bus_pause \(who is not known\) no reason was given", mail)
     credentials = text_of(client, url("group", "credentials"))
     assert f"Resume {receiver}" in credentials
     assert "app.gone" not in credentials
     with django_assert_max_num_queries(15):
         shown = text_of(client, url())
-    assert re.search(rf"credentials 1 ready 3 6 2 seconds paused receiver: {receiver} mail", shown)
-    assert re.search(rf"{receiver} {TYPE} paused since [^–]+ anna Mails go out twice", shown)
+    assert "credentials 1 ready 3 6 2 seconds – 1 receiver mail" in shown
+    assert re.search(rf"{receiver} {TYPE} paused since [^–]+ by anna: Mails go out twice", shown)
 
 
 def test_a_pause_by_a_command_is_not_attributed_to_a_user_who_paused_the_receiver_earlier(receiver: str) -> None:
@@ -199,7 +216,7 @@ def test_a_pause_by_a_command_is_not_attributed_to_a_user_who_paused_the_receive
     for action in ("pause", "resume"):
         client.post(url(action), {"receiver": receiver, "confirmed": "yes"})
     PausedReceiver.objects.pause(receiver, at=datetime.now(UTC))
-    assert "not recorded: paused by a command" in page(Heartbeat)
+    assert "by event_bus_pause (who is not known)" in page(Heartbeat)
 
 
 @override_settings(USE_TZ=False, TIME_ZONE="Asia/Tokyo")
@@ -207,4 +224,85 @@ def test_the_user_who_paused_a_receiver_is_found_if_use_tz_is_false(receiver: st
     client = Client()
     client.force_login(staff_with(Right.VIEW, Right.OPERATE, name="anna"))
     client.post(url("pause"), {"receiver": receiver, "reason": "Mails", "confirmed": "yes"})
-    assert " anna Mails " in text_of(client, url())
+    assert " by anna: Mails " in text_of(client, url())
+
+
+@override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["certificates"]})
+def test_a_group_without_a_worker_is_red_only_if_the_overview_calls_it_neglected() -> None:
+    Heartbeat.objects.filter(kind="consumer").update(stopped_at=1)
+    assert (
+        marks()["no worker runs, and records wait"]
+        == marks("group", "mail")["No worker runs, and records wait."]
+        == "bad"
+    )
+    overview = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
+    assert "A consumer group has records to read, and no worker." in overview
+    assert 'event-bus-bad"><span>None runs.</span>' in overview
+    for row in Heartbeat.objects.filter(kind="consumer"):
+        change(row.pid, partitions=[one | {"lag": 0} for one in row.state["partitions"]])
+    assert marks()["no worker runs"] == marks("group", "mail")["No worker runs."] == "idle"
+    overview = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
+    assert "A consumer group has records to read" not in overview
+    assert 'event-bus-idle"><span>None runs.</span>' in overview
+
+
+def test_a_pause_is_red_only_after_a_day_as_on_the_overview(receiver: str) -> None:
+    def all_marks() -> list[str]:
+        several = [*marks().items(), *marks("group", "mail").items()]
+        return [mark for text, mark in several if re.match(r"paused since|\d{4}-", text)]
+
+    PausedReceiver.objects.pause(receiver, at=datetime.now(UTC) - timedelta(hours=23))
+    assert all_marks() == ["idle", "idle"]
+    PausedReceiver.objects.update(paused_at=datetime.now(UTC) - timedelta(hours=25))
+    assert all_marks() == ["bad", "bad"]
+    assert "A receiver has been paused for a day" in page(EventBus)
+
+
+def fail_for(receiver: str, count: int) -> None:
+    """Let ``receiver`` fail for the first ``count`` dead letters."""
+    failure = {"receiver": receiver, "error": "ValueError", "place": "receivers.py:7", "attempts": 1}
+    for letter in DeadLetter.objects.order_by("pk")[:count]:
+        DeadLetterEntry.objects.note(letter, EntryState.FAILED, [failure])
+
+
+def test_a_receiver_with_dead_letters_is_not_green_and_links_to_them(
+    receiver: str, django_assert_max_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(*place: str) -> tuple[str, bool]:
+        html = unbroken(client_with(Right.VIEW).get(url(*place)).content.decode())
+        return marks(*place)["receives"], f"/deadletter/?receiver={receiver}" in html
+
+    assert seen() == ("good", False)
+    fail_for(receiver, 3)
+    DeadLetterEntry.objects.settled().delete()
+    assert seen() == ("idle", True)
+    assert f"{receiver} {TYPE} receives 3 dead letters" in page(Heartbeat)
+    assert "receives 3 dead letters" in page(HistoryRow, "type", TYPE)
+    monkeypatch.setattr(pending_letters, "MOST_COUNTED", 2)
+    assert f"{receiver} {TYPE} receives 2 or more dead letters" in page(Heartbeat)
+    client = client_with(Right.VIEW)
+    client.get(url())
+    with django_assert_max_num_queries(15):
+        client.get(url())
+    DeadLetterEntry.objects.update(receiver="app.other")
+    PausedReceiver.objects.pause("app.other", at=datetime.now(UTC))
+    assert f"{receiver} {TYPE} receives its dead letters" in page(Heartbeat)
+
+
+def test_the_page_of_a_group_links_to_its_dead_letters_and_to_what_to_do_about_slow_receivers() -> None:
+    html = client_with(Right.VIEW).get(url("group", "mail")).content.decode()
+    assert '/deadletter/?group=mail">Dead letters of this group' in html
+    assert html.index('href="#slow"') < html.index('id="slow"') < html.index("Partitions and offsets")
+    change(100, in_flight=177)
+    assert "176 other records are in flight where it runs" in page(Heartbeat, "group", "mail")
+
+
+def test_many_partitions_without_lag_are_folded() -> None:
+    partitions = Heartbeat.objects.get(pid=102).state["partitions"]
+    html = client_with(Right.VIEW).get(url("group", "mail")).content.decode()
+    assert "partitions without lag" not in html
+    change(102, partitions=[*partitions, *(partitions[0] | {"partition": 20 + n, "lag": 0} for n in range(9))])
+    lagging, folded = page(Heartbeat, "group", "mail").split("9 partitions without lag")
+    assert "prod-certificates:6 " in lagging
+    assert "prod-certificates:20 " not in lagging
+    assert "prod-certificates:20 " in folded

@@ -46,7 +46,7 @@ def run(command: str, *arguments: str) -> str:
 def test_a_pause_is_planned_applied_listed_and_ended() -> None:
     pauses = Pauses()
     planned = run("pause", "--receiver", NAME)
-    assert planned.startswith(f"{NAME} would run no more. Each of its events would become a dead letter")
+    assert planned.startswith(f"{NAME} would not be called any more, in all groups, within 5 seconds;")
     assert "org.openedx.learning.certificate.created.v1" in planned
     assert run("pause") == "None is paused.\n"
     assert "Paused." in run("pause", "--receiver", NAME, "--apply")
