@@ -47,7 +47,7 @@ class DrawnLine:
     number: int
     """The number of the series, from 1 on, which selects the colour and the dashes."""
     caption: str
-    """The label of the series with its largest value, or with ``none`` if all values are 0 or missing."""
+    """The label of the series with its largest value, or with ``none counted`` if all are 0 or missing."""
     points: str
     """
     Points for SVG's ``polyline``. Empty if all values are 0 or missing: lines at 0 would hide each other. A single
@@ -66,6 +66,8 @@ class Chart:
     series: Sequence[Series]
     say: Callable[[float], str]
     """Returns a number as text with its unit."""
+    is_current: bool = True
+    """Whether processes have written counts for the latest slots. If not, counts of these slots may still come."""
 
     @property
     def lines(self) -> list[DrawnLine]:
@@ -74,8 +76,17 @@ class Chart:
 
     @property
     def top(self) -> str:
-        """The largest number of all series, as text; ``none`` if all numbers are 0 or missing."""
-        return gettext("peak %(top)s") % {"top": self.say(self._most)} if self._most else gettext("none")
+        """The largest number of all series, as text; ``none counted`` if all numbers are 0 or missing."""
+        return gettext("peak %(top)s") % {"top": self.say(self._most)} if self._most else gettext("none counted")
+
+    @property
+    def empty(self) -> str:
+        """A sentence that says that all numbers are 0 or missing; empty if there is a number above 0."""
+        if self._most:
+            return ""
+        if self.is_current:
+            return gettext("Nothing happened in this time.")
+        return gettext("Nothing has been counted for this time yet.")
 
     @property
     def first(self) -> str:
@@ -110,7 +121,7 @@ class Chart:
             caption=self.title,
             columns=[gettext("Time"), *(one.label for one in self.series)],
             rows=rows[::-1],
-            empty=gettext("Nothing happened in this time."),
+            empty=self.empty,
             shows_caption=False,
         )
 
@@ -148,7 +159,7 @@ class Chart:
 
 
 def _caption(label: str, peak: str) -> str:
-    text = gettext("%(label)s: peak %(peak)s") if peak else gettext("%(label)s: none")
+    text = gettext("%(label)s: peak %(peak)s") if peak else gettext("%(label)s: none counted")
     return text % {"label": label, "peak": peak}
 
 

@@ -155,7 +155,7 @@ def test_a_subscribed_group_without_a_worker_says_that_nothing_is_consumed_and_h
         assert text.count("manage.py consume_events") == 1
         assert "manage.py consume_events -g late" in text
     html = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
-    assert 'event-bus-bad"><span>None runs.</span>' in html
+    assert 'event-bus-idle"><span>None runs.</span>' in html
     html = client_with(Right.VIEW).get(url("group", "late")).content.decode()
     assert 'event-bus-bad"><span>No worker runs: nothing is consumed.</span>' in html
     shown = page(Heartbeat, "group", "late")
