@@ -153,12 +153,12 @@ def test_the_overview_lists_dead_letters_parked_events_held_topics_and_paused_re
     for text in (
         "20 dead letters, the oldest for 19 minutes: prod-certificates – Dead letters",
         "12 parked events, the oldest for 1 day: prod-0, prod-1, prod-2 – Outbox",
-        "A relay has held the topic prod-certificates for 12 seconds: BrokerError: UNKNOWN_TOPIC_OR_PART. The topic "
-        "does not exist: create it (manage.py event_topics apply)",
         "Relays 1 of 1 ready, 1 topic held",
         "1 paused receiver, for 2 hours: app.award – Workers and relays",
     ):
         assert text in shown
+    held = "A relay has held the topic prod-certificates for [^:]+: BrokerError: UNKNOWN_TOPIC_OR_PART"
+    assert re.search(rf"{held}\. The topic does not exist: create it \(manage\.py event_topics apply\)", shown)
 
 
 def test_the_overview_shows_a_neglect_with_its_remedy() -> None:
