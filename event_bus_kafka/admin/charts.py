@@ -47,7 +47,10 @@ class DrawnLine:
     number: int
     """The number of the series, from 1 on, which selects the colour and the dashes."""
     caption: str
-    """The label of the series with its largest value, or with ``none counted`` if all are 0 or missing."""
+    """
+    The label of the series with its largest value, or with ``none counted`` if all its values are 0 or missing. The
+    label alone if the chart has no number above 0, which the chart says once.
+    """
     points: str
     """
     Points for SVG's ``polyline``. Empty if all values are 0 or missing: lines at 0 would hide each other. A single
@@ -85,7 +88,7 @@ class Chart:
         if self._most:
             return ""
         if self.is_current:
-            return gettext("Nothing happened in this time.")
+            return gettext("Nothing was counted up to %(last)s.") % {"last": self.last}
         return gettext("Nothing has been counted for this time yet.")
 
     @property
@@ -143,10 +146,16 @@ class Chart:
         is_dot = len(points) == 1
         return DrawnLine(
             number=number,
-            caption=_caption(series.label, self.say(series.most) if points else ""),
+            caption=self._caption(series),
             points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points * (2 if is_dot else 1)),
             is_dot=is_dot,
         )
+
+    def _caption(self, series: Series) -> str:
+        if not self._most:
+            return str(series.label)
+        text = gettext("%(label)s: peak %(peak)s") if series.most else gettext("%(label)s: none counted")
+        return text % {"label": series.label, "peak": self.say(series.most)}
 
     def _points(self, series: Series) -> list[tuple[float, float]]:
         """Return the points of a series. A value above 0 is drawn at least ``_LEAST`` high."""
@@ -156,11 +165,6 @@ class Chart:
             for index, value in enumerate(series.values)
             if value is not None
         ]
-
-
-def _caption(label: str, peak: str) -> str:
-    text = gettext("%(label)s: peak %(peak)s") if peak else gettext("%(label)s: none counted")
-    return text % {"label": label, "peak": peak}
 
 
 def count(value: float) -> str:

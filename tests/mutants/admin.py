@@ -262,9 +262,9 @@ FAULTS = (
         name="charts deny what is not counted yet",
         file="admin/overview/history_charts.py",
         scope="_History._is_current",
-        old="any(slot >= latest for slot, _outcome in self.sums)",
+        old="any(slot in latest for slot, _outcome in self.sums)",
         new="True",
-        harm="during an incident, the charts say that nothing happened",
+        harm="during an incident, the charts say that there was nothing",
         tests=("unit/admin/test_shown.py",),
     ),
     Fault(

@@ -95,9 +95,9 @@ class _History:
         return Chart(title=title, begins=self.begins, series=series, say=say, is_current=self._is_current())
 
     def _is_current(self) -> bool:
-        """Return whether there is a count for one of the last two slots, or for the slot that is not over."""
-        latest = self.begins[-_MAYBE_MISSING].timestamp() * 1000
-        return any(slot >= latest for slot, _outcome in self.sums)
+        """Return whether there is a count for one of the last two slots, of any outcome."""
+        latest = {int(one.timestamp() * 1000) for one in self.begins[-_MAYBE_MISSING:]}
+        return any(slot in latest for slot, _outcome in self.sums)
 
     def counts(self, *outcomes: str) -> list[float | None]:
         return [sum(one.count for one in several) for several in zip(*map(self._of, outcomes), strict=True)]

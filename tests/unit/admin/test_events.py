@@ -98,7 +98,7 @@ def test_an_event_type_with_dead_letters_links_to_them_and_its_receivers_have_no
     HistoryRow.objects.filter(outcome="dead-lettered").update(count=21)
     letters = f'<a href="/admin/event_bus_kafka/deadletter/?event_type={TYPE}">'
     shown = unbroken(html())
-    assert f'event-bus-idle"><span>receives {letters}Dead letters</a>' in shown
+    assert f'event-bus-idle"><span>receives – {letters}Dead letters</a>' in shown
     assert re.search(rf"Became dead letters</dt><dd>{re.escape(letters)}[\d,]+</a>", shown)
     HistoryRow.objects.filter(outcome="dead-lettered").delete()
     assert letters not in unbroken(html())
