@@ -47,7 +47,10 @@ class DrawnLine:
     number: int
     """The number of the series, from 1 on, which selects the colour and the dashes."""
     caption: str
-    """The label of the series with its largest value, or with ``none`` if all values are 0 or missing."""
+    """
+    The label of the series with its largest value, or with ``none counted`` if all its values are 0 or missing. The
+    label alone if the chart has no number above 0, which the chart says once.
+    """
     points: str
     """
     Points for SVG's ``polyline``. Empty if all values are 0 or missing: lines at 0 would hide each other. A single
@@ -66,6 +69,8 @@ class Chart:
     series: Sequence[Series]
     say: Callable[[float], str]
     """Returns a number as text with its unit."""
+    is_current: bool = True
+    """Whether processes have written counts for the latest slots. If not, counts of these slots may still come."""
 
     @property
     def lines(self) -> list[DrawnLine]:
@@ -74,8 +79,17 @@ class Chart:
 
     @property
     def top(self) -> str:
-        """The largest number of all series, as text; ``none`` if all numbers are 0 or missing."""
-        return gettext("peak %(top)s") % {"top": self.say(self._most)} if self._most else gettext("none")
+        """The largest number of all series, as text; ``none counted`` if all numbers are 0 or missing."""
+        return gettext("peak %(top)s") % {"top": self.say(self._most)} if self._most else gettext("none counted")
+
+    @property
+    def empty(self) -> str:
+        """A sentence that says that all numbers are 0 or missing; empty if there is a number above 0."""
+        if self._most:
+            return ""
+        if self.is_current:
+            return gettext("Nothing was counted up to %(last)s.") % {"last": self.last}
+        return gettext("Nothing has been counted for this time yet.")
 
     @property
     def first(self) -> str:
@@ -110,7 +124,7 @@ class Chart:
             caption=self.title,
             columns=[gettext("Time"), *(one.label for one in self.series)],
             rows=rows[::-1],
-            empty=gettext("Nothing happened in this time."),
+            empty=self.empty,
             shows_caption=False,
         )
 
@@ -132,10 +146,16 @@ class Chart:
         is_dot = len(points) == 1
         return DrawnLine(
             number=number,
-            caption=_caption(series.label, self.say(series.most) if points else ""),
+            caption=self._caption(series),
             points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points * (2 if is_dot else 1)),
             is_dot=is_dot,
         )
+
+    def _caption(self, series: Series) -> str:
+        if not self._most:
+            return str(series.label)
+        text = gettext("%(label)s: peak %(peak)s") if series.most else gettext("%(label)s: none counted")
+        return text % {"label": series.label, "peak": self.say(series.most)}
 
     def _points(self, series: Series) -> list[tuple[float, float]]:
         """Return the points of a series. A value above 0 is drawn at least ``_LEAST`` high."""
@@ -145,11 +165,6 @@ class Chart:
             for index, value in enumerate(series.values)
             if value is not None
         ]
-
-
-def _caption(label: str, peak: str) -> str:
-    text = gettext("%(label)s: peak %(peak)s") if peak else gettext("%(label)s: none")
-    return text % {"label": label, "peak": peak}
 
 
 def count(value: float) -> str:

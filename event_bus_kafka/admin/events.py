@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from math import ceil
 from typing import Any
+from urllib.parse import urlencode
 
+import attrs
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.text import capfirst
@@ -16,6 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.admin import charts
+from event_bus_kafka.admin.ages import moment
 from event_bus_kafka.admin.pages import Page, outside_transactions
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table, lines
 from event_bus_kafka.admin.workers.pending_letters import PendingLetters
@@ -53,6 +56,8 @@ _OUTCOMES = {
 Outcome in the history → its description on pages, in the order of the pages. Other outcomes are shown by their names.
 """
 _ORDER = list(_OUTCOMES)
+_DEAD_LETTERED = "dead-lettered"
+"""The outcome in the history of events that became dead letters."""
 
 Volumes = Mapping[str, Mapping[str, int]]
 """Numbers of events, by event type and by outcome."""
@@ -72,6 +77,7 @@ class EventsPage(Page):
             "types": self._types(event_types(), _volumes(outcomes=[*_SENT, *_RECEIVED])),
             "subscriptions": self._subscriptions(),
             "has_history": bool(settings.history),
+            "time": moment(datetime.now(UTC)),
         }
         return self.draw(request, "events", self.title, context | self._form())
 
@@ -80,12 +86,14 @@ class EventsPage(Page):
         found = next((one for one in event_types() if one.event_type == event_type), None)
         if found is None:
             raise Http404
+        volume = _volumes(event_type=event_type).get(event_type, {})
+        letters = self._letters(event_type) if volume.get(_DEAD_LETTERED) else None
         context: dict[str, Any] = {
             "routes": _routes(found),
             "receivers": _receivers(found, self.page_of(DeadLetter).url()),
             "groups": self._subscriptions() if found.receivers else None,
             "workers": self.page_of(Heartbeat),
-            "volume": _volume(_volumes(event_type=event_type).get(event_type, {})),
+            "volume": _volume(volume, letters),
             "has_history": bool(settings.history),
             "period": _period(),
             "problem": "",
@@ -95,6 +103,11 @@ class EventsPage(Page):
         except SerializationError as error:
             context["problem"] = str(error)
         return self.draw(request, "event_type", event_type, context)
+
+    def _letters(self, event_type: str) -> Linked:
+        """Return a link to the dead letters of an event type."""
+        page = self.page_of(DeadLetter)
+        return Linked(text=page.title, url=f"{page.url()}?{urlencode({'event_type': event_type})}")
 
     def where(self, request: HttpRequest) -> HttpResponse:
         """Search for an event by its id or key in Kafka and in this service's tables."""
@@ -118,20 +131,24 @@ class EventsPage(Page):
         links: list[Cell] = [
             Linked(text=shown(one.event_type), url=self.url("type", one.event_type)) for one in several
         ]
-        columns = {gettext("Event type"): links}
+        texts: dict[str, list[Cell]] = {gettext("Event type"): links}
+        sent: dict[str, list[Cell]] = {}
+        received: dict[str, list[Cell]] = {}
         if any(one.routes for one in several):
-            columns[gettext("Sent to")] = [_topics(one) for one in several]
+            texts[gettext("Sent to")] = [_topics(one) for one in several]
             if settings.history:
-                columns[gettext("Sent in %(period)s") % period] = numbers(*_SENT)
+                sent[gettext("Sent in %(period)s") % period] = numbers(*_SENT)
         if any(one.receivers for one in several):
-            columns[gettext("Receivers")] = [
+            received[gettext("Receivers")] = [
                 charts.count(len(one.receivers)) if one.receivers else "–" for one in several
             ]
             if settings.history:
-                columns[gettext("Received in %(period)s") % period] = numbers(*_RECEIVED)
+                received[gettext("Received in %(period)s") % period] = numbers(*_RECEIVED)
+        columns = texts | sent | received
         return Table(
             caption=gettext("Event types"),
             columns=list(columns),
+            numbers=[*sent, *received],
             rows=list(zip(*columns.values(), strict=True)),
             empty=gettext("This service neither sends nor receives an event."),
         )
@@ -165,13 +182,14 @@ def _sum(volume: Mapping[str, int], *outcomes: str) -> int:
     return sum(volume.get(one, 0) for one in outcomes)
 
 
-def _volume(volume: Mapping[str, int]) -> Facts:
-    return Facts(
-        items=[
-            (capfirst(str(_OUTCOMES.get(outcome, shown(outcome)))), charts.count(number))
-            for outcome, number in sorted(volume.items(), key=_place)
-        ]
-    )
+def _volume(volume: Mapping[str, int], letters: Linked | None) -> Facts:
+    """Return the numbers of an event type. ``letters``: a link to its dead letters; None: there are none."""
+    items: list[tuple[str, Cell]] = []
+    for outcome, number in sorted(volume.items(), key=_place):
+        text = charts.count(number)
+        cell = attrs.evolve(letters, text=text) if letters and outcome == _DEAD_LETTERED else text
+        items.append((capfirst(str(_OUTCOMES.get(outcome, shown(outcome)))), cell))
+    return Facts(items=items)
 
 
 def _place(item: tuple[str, int]) -> tuple[int, str]:
@@ -223,7 +241,7 @@ def _route(route: Route) -> list[Cell]:
 def _fields(event_type: str) -> Table:
     return Table(
         caption=gettext("Fields"),
-        columns=[gettext("Field"), gettext("Type"), gettext("Needed")],
+        columns=[gettext("Field"), gettext("Type"), gettext("Required")],
         rows=[
             [one.path, one.expects, gettext("yes") if one.required else gettext("no")] for one in fields_of(event_type)
         ],

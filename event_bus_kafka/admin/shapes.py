@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
+_MEDIUM, _LONG = 12, 40
+"""Texts with more characters than these need more room than others: on a phone, two columns, or the whole width."""
+
 
 @attrs.frozen(kw_only=True)
 class Linked:
@@ -25,9 +28,11 @@ class Marked:
     text: str
     mark: str
     """``good``, ``bad`` or ``idle``; selects the colour."""
+    note: str = ""
+    """A sentence after the state, which is never bold."""
 
     def __str__(self) -> str:
-        return self.text
+        return " ".join(map(str, filter(None, (self.text, self.note))))
 
 
 @attrs.frozen(kw_only=True)
@@ -96,13 +101,30 @@ class Table:
     """The text shown if there are no rows."""
     shows_caption: bool = True
     """False if a heading above the table repeats the caption."""
+    numbers: Sequence[str] = ()
+    """The columns whose cells are numbers, which end at the same edge."""
 
     @property
-    def labelled(self) -> list[list[tuple[str, Cell]]]:
+    def headers(self) -> list[tuple[str, str]]:
+        """The columns, each with the CSS class of its header."""
+        return [(column, "event-bus-number" if column in self.numbers else "") for column in self.columns]
+
+    @property
+    def labelled(self) -> list[list[tuple[str, str, Cell]]]:
         """
-        The rows, with the name of its column beside each cell. Narrow pages show a row as a list of names and cells.
+        The rows, with the name and the CSS classes of its column beside each cell. Narrow pages show a row as a list of
+        names and cells. The longest text of a column decides how much room its cells have, so that all rows are alike.
         """
-        return [list(zip(self.columns, row, strict=True)) for row in self.rows]
+        columns = [
+            (column, f"{_room(max(len(str(row[index])) for row in self.rows))} {header}".strip())
+            for index, (column, header) in enumerate(self.headers)
+        ]
+        return [[(*column, cell) for column, cell in zip(columns, row, strict=True)] for row in self.rows]
+
+
+def _room(longest: int) -> str:
+    """Return the CSS class of a column. ``longest``: length of the longest text in the column."""
+    return "event-bus-long" if longest > _LONG else "event-bus-medium" if longest > _MEDIUM else ""
 
 
 @attrs.frozen(kw_only=True)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from event_bus_kafka.admin.ages import moment_of
 from event_bus_kafka.admin.dead_letters.meant import TICKED
 from event_bus_kafka.admin.pages import Page
-from event_bus_kafka.admin.shapes import Cell, Linked, Posting
+from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Posting
 from event_bus_kafka.assembly.whereabouts import where_is
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import EventBusError
@@ -24,6 +24,7 @@ from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord, ReplayRe
 from event_bus_kafka.operations.group_offsets import Named
 from event_bus_kafka.operations.groups import groups
 from event_bus_kafka.operations.whereabouts.answer import GroupPlace, LetterPlace, OutboxPlace, Question
+from event_bus_kafka.operations.whereabouts.outcome import needs_hand, outcome
 from event_bus_kafka.operations.whereabouts.sentences import AnswerLine, lines
 from event_bus_kafka.operations.workers import workers
 from event_bus_kafka.shown import shown
@@ -46,8 +47,8 @@ class AnswerItem:
 
 def answer(posted: QueryDict, actions: Callable[[AnswerLine], Sequence[Cell]]) -> dict[str, Any]:
     """
-    Return the template's context: ``findings`` with the answer, or a ``problem``. ``actions``: returns the links and
-    buttons for a line, see :func:`actions_of`. Never raises an error of this package.
+    Return the template's context: ``outcome`` and ``findings`` of the answer, or a ``problem``. ``actions``: returns
+    the links and buttons for a line, see :func:`actions_of`. Never raises an error of this package.
     """
     event_id, key, topic = (posted.get(name, "").strip() for name in ("event_id", "key", "topic"))
     shown_again = {"event_id": event_id, "key": key, "topic": topic}
@@ -69,10 +70,15 @@ def answer(posted: QueryDict, actions: Callable[[AnswerLine], Sequence[Cell]]) -
         limit=_LIMIT,
     )
     try:
-        told = lines(where_is(question), moment_of)
+        found_places = where_is(question)
     except EventBusError as error:
         return shown_again | {"problem": str(error)}
-    return shown_again | {"event": told[0].text, "findings": _findings(told[1:], actions)}
+    told, mark = lines(found_places, moment_of), "bad" if needs_hand(found_places) else "idle"
+    return shown_again | {
+        "outcome": Marked(text=outcome(found_places), mark=mark),
+        "event": told[0].text,
+        "findings": _findings(told[1:], actions),
+    }
 
 
 def _findings(told: Iterable[AnswerLine], actions: Callable[[AnswerLine], Sequence[Cell]]) -> list[AnswerItem]:

@@ -9,6 +9,24 @@ _SILENT = "real/test_silent_servers.py"
 
 FAULTS = (
     Fault(
+        name="an event that became a dead letter is said to be handled without a failure",
+        file="operations/whereabouts/outcome.py",
+        scope="_has_failed",
+        old="bool(answer.letters) or any(one.is_dead_letter for one in answer.records)",
+        new="False",
+        harm="an operator reads two verdicts that contradict each other",
+        tests=("unit/operations/test_outcome.py",),
+    ),
+    Fault(
+        name="the outcome is silent about places that could not be searched",
+        file="operations/whereabouts/outcome.py",
+        scope="_not_found",
+        old="answer.unseen or not all(one.is_complete for one in answer.scanned)",
+        new="False",
+        harm="an operator takes an event for lost that nobody looked for",
+        tests=("unit/operations/test_outcome.py",),
+    ),
+    Fault(
         name="the search goes on behind partitions that were never read",
         file="operations/whereabouts/sentences.py",
         scope="_how_to_go_on",

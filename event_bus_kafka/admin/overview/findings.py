@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 
 import attrs
 from django.utils.translation import gettext, ngettext
 
+from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age, moment
-from event_bus_kafka.admin.overview.waiting_list import named
+from event_bus_kafka.admin.overview.waiting_list import link_to_group, named
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Linked
 from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord
@@ -18,6 +20,7 @@ from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.waiting import Waiting
 from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.shown import shown
+from event_bus_kafka.telemetry.health import Obstacle
 
 _PAGES = {
     catalogue.OUTBOX_WAITS: ParkedRecord,
@@ -78,19 +81,32 @@ def reasons_of(run: WorkerRun) -> list[str]:
 
 
 def _unready(page: Page, runs: Iterable[WorkerRun]) -> Iterator[OverviewFinding]:
-    several = defaultdict[tuple[str, str, str], list[str]](list)
+    several = defaultdict[tuple[str, str, str], list[WorkerRun]](list)
     for run in runs:
         name = run.group if run.kind == "consumer" else run.state.get("database", "")
         for reason in reasons_of(run) if run.is_alive else ():
-            several[run.kind, name, reason].append(f"{run.host}:{run.pid}")
+            several[run.kind, name, reason].append(run)
     workers = page.page_of(Heartbeat)
-    for (kind, name, reason), processes in sorted(several.items()):
-        text, link = _relays(len(processes)), workers.link
+    for (kind, name, reason), unready in sorted(several.items(), key=itemgetter(0)):
+        text, link, remedy = _relays(len(unready)), workers.link, gettext("The relay's log says more.")
         if kind == "consumer":
-            text = _workers(len(processes))
-            link = Linked(text=gettext("Group %(name)s") % {"name": shown(name)}, url=workers.url("group", name))
-        sentence = text % {"count": len(processes), "name": shown(name) or gettext("unknown")}
-        yield OverviewFinding(sentence=sentence, about=f"{named(processes)}: {reason}", link=link)
+            text, remedy = _workers(len(unready)), _remedy(reason)
+            link = link_to_group(workers, name)
+        sentence = text % {"count": len(unready), "name": shown(name) or gettext("unknown")}
+        about = f"{named([f'{run.host}:{run.pid}' for run in unready])}: {reason}{_lag(unready)}"
+        yield OverviewFinding(sentence=sentence, about=about, remedy=remedy, link=link)
+
+
+def _remedy(reason: str) -> str:
+    if reason.startswith(Obstacle.SLOW.value):
+        return gettext("See where it hangs. Pause the receiver there if it must not hold up others.")
+    return gettext("See what holds it up. The worker's log says more.")
+
+
+def _lag(runs: Iterable[WorkerRun]) -> str:
+    """Return how many records are left to the workers, as the end of a sentence; empty: that is not known."""
+    known = [one["lag"] for run in runs for one in run.state.get("partitions", ()) if one["lag"] is not None]
+    return gettext(". Lag: %(lag)s.") % {"lag": charts.count(sum(known))} if known else ""
 
 
 def _workers(count: int) -> str:

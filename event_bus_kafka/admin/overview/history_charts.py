@@ -16,6 +16,8 @@ from event_bus_kafka.models.history import Sums
 from event_bus_kafka.operations.history import summed
 
 _MINUTE = 60
+_MAYBE_MISSING = 2
+"""The number of latest slots whose counts may not be written yet, because processes write them once a minute."""
 _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
@@ -79,15 +81,23 @@ class _History:
 
     begins: Sequence[datetime]
     step: int
-    sums: Mapping[tuple[object, ...], Sums]
+    sums: Mapping[tuple[int, str], Sums]
+    """Start of a slot in milliseconds since the epoch, and outcome → numbers."""
 
     @classmethod
     def read(cls, shown: ShownTime) -> _History:
         begins = shown.begins(datetime.now(UTC))
-        return cls(begins=begins, step=shown.step, sums=summed(begins[0], shown.step, ["outcome"]))
+        found = summed(begins[0], shown.step, ["outcome"])
+        sums = {(slot, outcome): one for (slot, outcome), one in found.items()}
+        return cls(begins=begins, step=shown.step, sums=sums)
 
     def chart(self, title: str, series: Sequence[Series], say: Callable[[float], str] = charts.count) -> Chart:
-        return Chart(title=title, begins=self.begins, series=series, say=say)
+        return Chart(title=title, begins=self.begins, series=series, say=say, is_current=self._is_current())
+
+    def _is_current(self) -> bool:
+        """Return whether there is a count for one of the last two slots, of any outcome."""
+        latest = {int(one.timestamp() * 1000) for one in self.begins[-_MAYBE_MISSING:]}
+        return any(slot in latest for slot, _outcome in self.sums)
 
     def counts(self, *outcomes: str) -> list[float | None]:
         return [sum(one.count for one in several) for several in zip(*map(self._of, outcomes), strict=True)]

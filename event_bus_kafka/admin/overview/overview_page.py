@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from event_bus_kafka.admin.ages import ago, moment
 from event_bus_kafka.admin.overview.findings import findings_of, reasons_of
 from event_bus_kafka.admin.overview.history_charts import TIMES, charts_of
-from event_bus_kafka.admin.overview.waiting_list import items_of
+from event_bus_kafka.admin.overview.waiting_list import WaitingItem, items_of, link_to_group
 from event_bus_kafka.admin.pages import Page, beside
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.admin.start_commands import start_relay, start_worker
@@ -54,19 +54,23 @@ class OverviewPage(Page):
         own, asked = own_tables(), {**reading.questions(outboxes, runs), **waiting.questions()}
         answers = ask_all(asked, _beside)
         found, waits = neglected(answers, own), waiting.waiting(answers, groups=groups, runs=runs)
+        facts = _facts(runs, found.neglects) if settings.heartbeat else ()
         context = {
             "findings": list(findings_of(self, found.neglects, waits, runs)),
-            "waiting": [(one, self.page_of(one.model).link) for one in items_of(waits)],
+            "waiting": [(one, self._link(one)) for one in items_of(waits)],
+            "unserved": waits.unserved,
             "has_heartbeats": bool(settings.heartbeat),
             "silent": [one.server for one in waits.unanswered],
-            "facts": Facts(
-                items=[*(_facts(runs, found.neglects) if settings.heartbeat else ()), *self._open_requests()]
-            ),
+            "facts": Facts(items=[*facts, *self._open_requests()]),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),
         }
         return self.draw(request, "overview", self.title, context)
+
+    def _link(self, item: WaitingItem) -> Linked:
+        page = self.page_of(item.model)
+        return page.link if item.group is None else link_to_group(page, item.group)
 
     def _open_requests(self) -> Iterator[tuple[str, Cell]]:
         """
@@ -106,22 +110,33 @@ def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
 
 
 def _facts(runs: list[WorkerRun], neglects: Sequence[Neglect]) -> list[tuple[str, Cell]]:
-    """Return facts about the workers and relays that run: how many are ready, and how old the latest heartbeat is."""
+    """
+    Return facts about the workers and relays that run: how many are ready, how many topics are held, and how old the
+    latest heartbeat is.
+    """
     alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):
         several = [run for run in alive if run.kind == kind]
-        ready = sum(not reasons_of(run) for run in several)
-        text = gettext("%(ready)d of %(all)d ready") % {"ready": ready, "all": len(several)}
-        mark = "good" if ready == len(several) else "bad"
-        items.append((label, Marked(text=text, mark=mark) if several else _nobody(kind, neglects)))
+        items.append((label, _readiness(several) if several else _nobody(kind, neglects)))
     if alive:
         items.append((gettext("Last heartbeat"), ago(min(run.silence for run in alive))))
     return items
 
 
+def _readiness(several: list[WorkerRun]) -> Marked:
+    ready = sum(not reasons_of(run) for run in several)
+    text = gettext("%(ready)d of %(all)d ready") % {"ready": ready, "all": len(several)}
+    held = len({one["topic"] for run in several for one in run.state.get("held_topics", ())})
+    if held:
+        topics = ngettext("%(count)d topic held", "%(count)d topics held", held) % {"count": held}
+        text = f"{text}, {topics}"
+    mark = "idle" if held else "good"
+    return Marked(text=text, mark=mark if ready == len(several) else "bad")
+
+
 def _nobody(kind: str, neglects: Sequence[Neglect]) -> Marked:
+    """Return that none runs. Subscribed groups that need a worker are listed above, with commands."""
     missed = catalogue.GROUP_WITHOUT_WORKER if kind == "consumer" else catalogue.OUTBOX_WAITS
-    is_missing = any(one.kind is missed for one in neglects)
-    command = start_relay() if kind == "relay" else start_worker()
-    return Marked(text=f"{gettext('None runs.')} {command}".rstrip(), mark="bad" if is_missing else "idle")
+    mark = "bad" if any(one.kind is missed for one in neglects) else "idle"
+    return Marked(text=gettext("None runs."), note=start_relay() if kind == "relay" else start_worker(), mark=mark)

@@ -10,6 +10,9 @@ from django.utils.translation import gettext, ngettext
 
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age
+from event_bus_kafka.admin.outboxes.remedies import remedy_of_held
+from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.shapes import Linked
 from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord
 from event_bus_kafka.operations.neglects.waiting import Waiting, WaitingRows
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED
@@ -29,6 +32,8 @@ class WaitingItem:
     """The model to whose page the entry links. There a user can act, or finds the command that helps."""
     command: str = ""
     """The command that a user should run; empty: the entry shows no command, because the page is enough."""
+    group: str | None = None
+    """The group to whose page the entry links; None: the entry links to the page of ``model``."""
 
 
 def items_of(found: Waiting) -> Iterator[WaitingItem]:
@@ -42,21 +47,28 @@ def items_of(found: Waiting) -> Iterator[WaitingItem]:
     if found.parked.count:
         text = ngettext("%(count)s parked event", "%(count)s parked events", found.parked.count)
         yield WaitingItem(text=_text(text, found.parked), model=ParkedRecord)
-    for topic, reason in found.held:
-        text = gettext("A relay holds the topic %(topic)s: %(reason)s")
-        yield WaitingItem(text=text % {"topic": shown(topic), "reason": shown(reason)}, model=ParkedRecord)
+    for held in found.held:
+        text = gettext("A relay has held the topic %(topic)s for %(age)s: %(reason)s. %(remedy)s")
+        told = {"topic": shown(held.topic), "age": age(held.seconds), "reason": shown(held.reason).rstrip(".")}
+        yield WaitingItem(text=text % {**told, "remedy": remedy_of_held(held.reason)}, model=ParkedRecord)
     if found.paused.count:
         text = ngettext("%(count)s paused receiver", "%(count)s paused receivers", found.paused.count)
         yield WaitingItem(text=_text(text, found.paused), model=Heartbeat)
     for group in found.unserved:
-        text = gettext("No worker runs for the group %(group)s") % {"group": shown(group)}
-        yield WaitingItem(text=text, model=Heartbeat, command=worker_command(group))
+        text = gettext("No worker runs for the group %(group)s: it receives nothing. Start one:")
+        text %= {"group": shown(group)}
+        yield WaitingItem(text=text, model=Heartbeat, command=worker_command(group), group=group)
 
 
 def named(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     text, more = ", ".join(map(shown, names[:_NAMED])), len(names) - _NAMED
     return gettext("%(names)s and %(count)d more") % {"names": text, "count": more} if more > 0 else text
+
+
+def link_to_group(workers: Page, group: str) -> Linked:
+    """Return a link to a group's page, which is below the page ``workers``."""
+    return Linked(text=gettext("Group %(name)s") % {"name": shown(group)}, url=workers.url("group", group))
 
 
 def _text(counted: str, rows: WaitingRows) -> str:

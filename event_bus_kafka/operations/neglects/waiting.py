@@ -6,7 +6,7 @@ this module only if the app is installed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,16 @@ class WaitingRows:
 
 
 @attrs.frozen(kw_only=True)
+class WaitingTopic:
+    """A topic to which relays cannot send at present."""
+
+    topic: str
+    reason: str
+    seconds: float
+    """Number of seconds for which the relay that holds it longest has held it."""
+
+
+@attrs.frozen(kw_only=True)
 class Waiting:
     """Everything that waits for an operator, in the databases that answered."""
 
@@ -58,8 +68,8 @@ class Waiting:
     Alias of a database → seconds for which the oldest row of its outbox has waited. Contains only outboxes in which
     this time is longer than :data:`OUTBOX_AFTER`.
     """
-    held: Sequence[tuple[str, str]]
-    """Topics that running relays hold, with the reasons."""
+    held: Sequence[WaitingTopic]
+    """Topics that running relays hold. If several relays hold a topic for the same reason, it is listed once."""
     unserved: Sequence[str]
     """Subscribed groups without a running worker."""
     unanswered: Sequence[Unanswered]
@@ -84,13 +94,23 @@ def waiting(answers: Mapping[str, Any], *, groups: Collection[str], runs: Sequen
         parked=_parked(outboxes),
         paused=_paused(answers[PAUSES]),
         outboxes={one.alias: age for one in outboxes if (age := _age(one.oldest, one.now)) > _OUTBOX_AFTER},
-        held=sorted({(one["topic"], one["reason"]) for run in alive for one in run.state.get("held_topics", ())}),
+        held=list(_held(alive)),
         unserved=sorted(set(groups) - {run.group for run in alive if run.kind == "consumer"}),
         unanswered=each_once(one for one in answers.values() if isinstance(one, Unanswered)),
     )
 
 
 _OUTBOX_AFTER = OUTBOX_AFTER.total_seconds()
+
+
+def _held(alive: Iterable[WorkerRun]) -> Iterator[WaitingTopic]:
+    longest: dict[tuple[str, str], float] = {}
+    for run in alive:
+        for one in run.state.get("held_topics", ()):
+            name = one["topic"], one["reason"]
+            longest[name] = max(longest.get(name, 0.0), one["seconds"] + run.silence)
+    for (topic, reason), seconds in sorted(longest.items()):
+        yield WaitingTopic(topic=topic, reason=reason, seconds=seconds)
 
 
 def _letters(found: object, topics: object) -> WaitingRows:

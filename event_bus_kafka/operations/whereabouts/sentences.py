@@ -135,7 +135,7 @@ class _Report:
             if emitted is not None and record.time is not None and record.time - emitted > _LATE
             else ""
         )
-        key = "no key" if record.masked_key is None else record.masked_key
+        key = "no key" if record.masked_key is None else f"{record.masked_key} (masked; cannot be searched for)"
         which = _which(record.event_id)
         yield AnswerLine(text=f"In Kafka: {kind}{record.coordinates}, written {written}{late}; {key}{which}.")
         if not record.is_dead_letter:
@@ -219,7 +219,8 @@ def _group(one: GroupPlace) -> AnswerLine:
         Reached.TAKEN: f"{has}: it will skip this record, which was quarantined",
         Reached.NOTHING: "has committed no offset for this partition, although it is to read the topic",
     }
-    return AnswerLine(text=f"Group {one.group} {told[one.reached]}. Its lag is {one.lag}.", is_detail=True, place=one)
+    left = f"Its lag is {one.lag}." if one.lag else "None is left in this partition."
+    return AnswerLine(text=f"Group {one.group} {told[one.reached]}. {left}", is_detail=True, place=one)
 
 
 def _how_to_go_on(question: Question, left: Sequence[Scanned]) -> str:

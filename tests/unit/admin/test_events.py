@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.test import override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from event_bus_kafka.models import HistoryRow, PausedReceiver, Right
-from tests.support.admin_clients import client_with, page
+from tests.support.admin_clients import client_with, page, unbroken
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
 
@@ -87,6 +88,20 @@ def test_an_event_type_says_which_receivers_and_groups_receive_it(
     assert "mail grades" in shown
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={}):
         assert "No group is subscribed in EVENT_BUS_KAFKA_SUBSCRIPTIONS" in page(HistoryRow, "type", TYPE)
+
+
+@override_settings(EVENT_BUS_KAFKA_HISTORY=7)
+def test_an_event_type_with_dead_letters_links_to_them_and_its_receivers_have_no_good_mark(receiver: str) -> None:
+    def html() -> str:
+        return client_with(Right.VIEW).get(url("type", TYPE)).content.decode()
+
+    HistoryRow.objects.filter(outcome="dead-lettered").update(count=21)
+    letters = f'<a href="/admin/event_bus_kafka/deadletter/?event_type={TYPE}">'
+    shown = unbroken(html())
+    assert f'event-bus-idle"><span>receives – {letters}Dead letters</a>' in shown
+    assert re.search(rf"Became dead letters</dt><dd>{re.escape(letters)}[\d,]+</a>", shown)
+    HistoryRow.objects.filter(outcome="dead-lettered").delete()
+    assert letters not in unbroken(html())
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_SUBSCRIPTIONS=GROUPS, EVENT_BUS_TOPIC_PREFIX="prod")

@@ -88,7 +88,7 @@ def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_w
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"], "late": ["grades"]}):
         shown = page(EventBus)
     assert "All is well" not in shown
-    assert "No worker runs for the group late: manage.py consume_events -g late" in shown
+    assert "receives nothing. Start one: manage.py consume_events -g late – Group late" in shown
     assert "the group mail" not in shown
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
     assert "All is well" not in page(EventBus)
@@ -99,13 +99,37 @@ def test_the_overview_names_workers_that_are_not_ready_with_their_groups_and_rea
     reason = mail.get(pid=100).state["obstacles"][0]
     mail.filter(pid=100).update(pid=7)
     shown = page(EventBus)
-    assert f"A worker of the group mail is not ready. worker:7: {reason} Group mail" in shown
+    assert f"A worker of the group mail is not ready. worker:7: {reason}. Lag: 6. See where it hangs. " in shown
     for row in mail:
         row.state |= {"obstacles": [], "is_alive": False}
         row.save()
     shown = page(EventBus)
-    assert "2 workers of the group mail are not ready. worker:7, worker:102: it hangs Group mail" in shown
+    assert (
+        "2 workers of the group mail are not ready. worker:7, worker:102: it hangs. Lag: 12. See what holds it up. "
+        in shown
+    )
     assert "1 of 3 ready" in shown
+
+
+@override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"], "late": ["grades"]})
+def test_the_overview_is_red_about_a_group_without_a_worker_only_if_records_are_left_to_it() -> None:
+    def mark() -> str:
+        html = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
+        assert f'href="{admin.site.get_model_admin(Heartbeat).url("group", "late")}"' in html  # type: ignore[attr-defined]
+        (found,) = re.findall(r'event-bus-(\w+)"><span>None runs\.', html)
+        return str(found)
+
+    workers = Heartbeat.objects.filter(kind="consumer")
+    workers.update(stopped_at=0)
+    assert mark() == "bad"
+    workers.delete()
+    OutboxRecord.objects.all().delete()
+    assert mark() == "idle"
+    shown = page(EventBus)
+    assert (
+        "Nothing is neglected, as far as is known. How much waits for a group without a worker is not known." in shown
+    )
+    assert "what waits has not waited for too long" not in shown
 
 
 def test_the_overview_shows_old_rows_of_an_outbox_although_a_relay_runs() -> None:
@@ -129,10 +153,12 @@ def test_the_overview_lists_dead_letters_parked_events_held_topics_and_paused_re
     for text in (
         "20 dead letters, the oldest for 19 minutes: prod-certificates – Dead letters",
         "12 parked events, the oldest for 1 day: prod-0, prod-1, prod-2 – Outbox",
-        "A relay holds the topic prod-certificates: BrokerError: UNKNOWN_TOPIC_OR_PART – Outbox",
+        "Relays 1 of 1 ready, 1 topic held",
         "1 paused receiver, for 2 hours: app.award – Workers and relays",
     ):
         assert text in shown
+    held = "A relay has held the topic prod-certificates for [^:]+: BrokerError: UNKNOWN_TOPIC_OR_PART"
+    assert re.search(rf"{held}\. The topic does not exist: create it \(manage\.py event_topics apply\)", shown)
 
 
 def test_the_overview_shows_a_neglect_with_its_remedy() -> None:
@@ -194,6 +220,27 @@ def test_charts_show_rates_latencies_and_failures_from_the_history() -> None:
     assert summed(datetime.fromtimestamp(0, UTC), 3_600, ["receiver"], of_receivers=True).keys() == {(begins, "r")}
 
 
+@override_settings(EVENT_BUS_KAFKA_HISTORY=7)
+def test_empty_charts_deny_events_only_if_the_latest_minutes_are_counted() -> None:
+    HistoryRow.objects.all().delete()
+    before = "Nothing has been counted for this time yet."
+    shown = page(EventBus)
+    assert "so the last two minutes may be missing" in shown
+    assert before in shown
+    assert "Nothing was counted up to" not in shown
+    minute = int(datetime.now(UTC).timestamp() * 1000) // 60_000 * 60_000
+    numbers = {"count": 1, "seconds": 0.0, "longest": 0.0, "span": 60, "service": "s", "event_type": TYPE}
+    HistoryRow.objects.create(id="0" * 32, receiver="", outcome="skipped", begins=minute - 600_000, **numbers)
+    assert before in page(EventBus)
+    for number in range(1, 4):  # the test may last until the next minute
+        HistoryRow.objects.create(
+            id=f"{number:032}", receiver="", outcome="skipped", begins=minute - number * 60_000, **numbers
+        )
+    shown = page(EventBus)
+    assert f"Nothing was counted up to {moment_of(minute - 60_000)[:10]}" in shown
+    assert before not in shown
+
+
 def test_the_line_of_a_chart_skips_missing_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
     chart = Chart(title="T", begins=times, series=[Series(label="a", values=[1.0, None, 2.0])], say=charts.count)
@@ -211,10 +258,10 @@ def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
 
     assert drawn(None, None, 2.0) == ("600.0,0.0 600.0,0.0 peak 2", "a: peak 2", True)
     assert drawn(0, 1, 1000) == ("0.0,120.0 300.0,117.0 600.0,0.0 peak 1,000", "a: peak 1,000", False)
-    assert drawn(None, None, None) == (" none", "a: none", False)
+    assert drawn(None, None, None) == (" none counted", "a", False)
     empty = Chart(title="T", begins=times, series=[Series(label="a", values=[None] * 3)], say=charts.count)
     assert empty.alternative.endswith(" CST. a: no values.")
-    assert drawn(0, 0, 0) == (" none", "a: none", False), "lines at 0 would hide each other"
+    assert drawn(0, 0, 0) == (" none counted", "a", False), "lines at 0 would hide each other"
 
 
 @pytest.mark.parametrize("name", TIMES)

@@ -58,6 +58,14 @@ def test_the_answer_links_to_the_dead_letter_and_the_outbox_and_shows_commands_a
     assert "Once the cause is gone: <code>manage.py event_outbox release 5 --apply</code>" in shown
 
 
+def test_the_answer_begins_with_the_outcome(event_id: str) -> None:
+    shown = where(event_id)
+    (number,) = re.findall(r">Dead letter (\d+)</a>", shown)
+    outcome = rf"app\.award, 5 attempts, \w+\. Dead letter {number} waits for a replay\. Parked in the outbox"
+    assert re.search(rf'event-bus-bad event-bus-outcome"><strong>Failed: {outcome}', shown)
+    assert shown.index("<strong>Failed: ") < shown.index("<h2>What is known</h2>")
+
+
 def test_the_title_of_the_answer_does_not_name_the_event(event_id: str) -> None:
     shown = where(event_id)
     assert f"Event {event_id} of type" in shown

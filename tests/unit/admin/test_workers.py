@@ -174,6 +174,8 @@ def test_a_subscribed_group_without_a_worker_says_so_and_how_to_start_one() -> N
     for text in (shown, overview):
         assert text.count("manage.py consume_events") == 1
         assert "manage.py consume_events -g late" in text
+    html = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
+    assert 'event-bus-idle"><span>None runs.</span>' in html
     shown = page(Heartbeat, "group", "late")
     assert shown.count("manage.py consume_events -g late") == 1
     assert "manage.py event_offsets show -g late" in shown
