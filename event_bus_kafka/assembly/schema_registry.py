@@ -8,7 +8,9 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
 
 _COMMAND_TIMEOUT = 10.0
-"""Time limit in seconds for one request of a command. It may be long, because no web request waits for a command."""
+"""
+Smallest time limit in seconds for one request of a command. It may be long, because no web request waits for a command.
+"""
 
 
 def registry(*, timeout: float | None = None, backoff: float = 0.0) -> SchemaRegistry:

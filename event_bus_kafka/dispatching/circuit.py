@@ -98,8 +98,8 @@ class Circuit:
 
     def seconds_to_probe(self, now: float) -> float:
         """
-        Return the seconds until the next probe may be admitted; ``policy.probe_every`` if it may be admitted already.
-        Call this method only while the circuit is open.
+        Return the seconds for which an event is to be held: until the next probe is due, or ``policy.probe_every`` if a
+        probe is due already or running. Call this method only while the circuit is open.
         """
         left = (self.probe_at or now) - now
         return left if left > 0 else self.policy.probe_every

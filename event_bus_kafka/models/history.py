@@ -108,8 +108,8 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
 class HistoryRow(models.Model):
     """
-    The number of events of one type, or of calls of one receiver, with their durations. They all had the same outcome,
-    in the same period. All processes of a service add to the same row. Each process adds its counts within a minute,
+    The number of events of one type, or of calls of one receiver, that had one outcome in one period; and their
+    durations. All processes of a service add to the same row. Each process adds its counts within a minute,
     unless the database is unavailable. Rows of a minute are later merged into rows of a quarter of an hour, and finally
     of an hour. All times come from the database's clock.
     """

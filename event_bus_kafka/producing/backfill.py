@@ -111,7 +111,7 @@ class RowsByPk:
             last = page[-1].pk
 
     def count(self, after: str | None) -> int:
-        """Return the number of rows after a token."""
+        """Return the number of rows after the token ``after``; None: of all rows."""
         return self._after(after).count()
 
     def _after(self, last: Any) -> QuerySet[Any]:

@@ -109,8 +109,7 @@ def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
 
 def _refuse_malformed(type_: Schema) -> None:
     """
-    Refuse schemas with mistakes that fastavro accepts when it parses the schema. With these mistakes, decoding would
-    fail later.
+    Refuse a schema with a mistake that fastavro accepts when it parses the schema, but that would make decoding fail.
     """
     if kind(type_) == "fixed" and not (type(type_["size"]) is int and 0 <= type_["size"] < _LARGEST_FIXED):
         raise IncompatibleSchema("the writer's schema has a fixed whose size is not valid")

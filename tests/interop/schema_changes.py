@@ -34,8 +34,8 @@ def optional(name: str, kind: Any) -> Field:
 ID = field("id", "long")
 NEUTRAL = text(ID)
 """
-The schema of a version between the old and the new version. It differs from the old version in at most one field, and
-from the new version in at most one field.
+The schema of an intermediate version, which has only the field ``id``. It is registered between the old and the new
+version of a pair.
 """
 
 _owner = record("Owner", field("name", "string"))

@@ -116,7 +116,7 @@ def test_the_method_registry_down_disconnects_clients_with_open_connections(own_
         assert client.get_schema(schema_id).schema_str == '"string"'
 
 
-def test_the_method_registry_answering_makes_the_registry_return_the_given_status(own_sandbox: Sandbox) -> None:
+def test_the_registry_of_the_sandbox_can_be_made_to_return_a_given_status(own_sandbox: Sandbox) -> None:
     with SchemaRegistryClient({"url": own_sandbox.schema_registry_url, "max.retries": 0}) as client:
         with own_sandbox.registry_answering(503), pytest.raises(SchemaRegistryError) as caught:
             client.get_subjects()

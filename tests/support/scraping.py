@@ -25,8 +25,8 @@ def page(port: int, path: str) -> tuple[int, str]:
 
 def numbers(port: int) -> Numbers:
     """
-    Return all numbers on the metrics page except those of buckets. The key of a number consists of the metric's name
-    without prefix and the values of its labels, in the order of the page.
+    Return all numbers on the metrics page except those of buckets. The key of a number is a tuple: the metric's name
+    without prefix, then the values of its labels, sorted by label name.
     """
     status, text = page(port, "/metrics")
     assert status == 200, text

@@ -61,7 +61,8 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
 
 def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: bool) -> dict[str, Any]:
     """
-    Return the context for a request's template. ``letter_url`` returns the URL of a page of dead letters, by its name.
+    Return the context for a request's template. ``letter_url`` returns the URL of a page about dead letters. Its first
+    argument is the name of the page, for example ``letter``.
     """
     request = found.request
     number = int(request.pk)

@@ -133,7 +133,7 @@ def result_or_error(answer: Future[T], timeout: float) -> T | BrokerError:
 
 
 def operations_of(told: Any) -> frozenset[str]:
-    """Return the names of the operations in a description from Kafka's client."""
+    """Return the names of the operations that this user may perform, from a description by Kafka's client."""
     return frozenset(one.name for one in told.authorized_operations or ())
 
 

@@ -46,7 +46,7 @@ class Question:
 
     @property
     def emitted(self) -> int | None:
-        """The time in the event id if the id is a UUID1, else None."""
+        """The time in the event id, in milliseconds since the epoch; None: the id is not a UUID1."""
         if self.event_id is None or self.event_id.version != 1:
             return None
         return (self.event_id.time - _UUID_EPOCH) // 10_000

@@ -28,7 +28,7 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
     if event.kind == Trouble.REFUSED:
         logger.info(
             "Kafka %s: a request was refused, and the client has stopped so that later records do not overtake "
-            "the refused records. A new client replaces the stopped client. The client's error: %s",
+            "the records of this request. A new client replaces it. The client's error: %s",
             event.client,
             error_text(event.error),
             extra=fields(event),

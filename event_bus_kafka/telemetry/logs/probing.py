@@ -17,8 +17,8 @@ def _(event: events.ProbeEnded, _: LogFilter) -> None:
     times = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in event.legs)
     if event.failed:
         logger.error(
-            "Probe of topic %s: leg '%s' of the synthetic event's way through the event bus failed or was too slow: "
-            "%s. Duration of each leg: %s",
+            "Probe of topic %s failed: the synthetic event did not pass the leg '%s', or passed it too slowly: %s. "
+            "Duration of each leg: %s",
             event.topic,
             event.failed,
             event.reason,

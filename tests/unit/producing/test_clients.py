@@ -59,7 +59,7 @@ class Slow:
             self.goes_on.wait(60)
 
 
-def test_giving_up_a_client_waits_for_an_event_that_is_being_spilled(sandbox: Sandbox) -> None:
+def test_a_client_is_given_up_only_after_its_running_spill_has_ended(sandbox: Sandbox) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"DATABASE_ROUTERS": [f"{__name__}.Slow"]}
     with override_settings(**settings), watched(EventSpilled, EventUndelivered) as seen:
         clients = process_clients()

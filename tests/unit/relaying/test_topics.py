@@ -12,7 +12,7 @@ from event_bus_kafka.wire.records import ProducerRecord
 ROW = Row(7, "a", b"key", b"body", b"", 1)
 
 
-def test_a_topic_without_rows_is_open_again_after_over_100_batches_that_took_all_waiting_rows() -> None:
+def test_a_topic_that_is_tried_is_open_again_if_over_100_complete_batches_contained_no_row_of_it() -> None:
     topics = Topics()
     topics["a"].send_alone(ROW)
     for _ in range(1_000):

@@ -1,4 +1,4 @@
-"""A replay request is deleted 90 days after it ended, or after a worker last had it."""
+"""A replay request is deleted 90 days after it ended or, if it is waiting or paused, after a worker last had it."""
 
 from __future__ import annotations
 
