@@ -2,10 +2,10 @@
 Finds or inserts the row with the writer's schemas of an event. The event's row in the outbox refers to this row by its
 id.
 
-After the commit, the process remembers the id of a row that it has inserted. Before the commit, the process uses the id
-only while the row's commit hook exists. Django drops the hook if the transaction or the savepoint of a block is rolled
-back. But the rollback of a savepoint that was set by hand may remove the row without the hook. So the hook checks
-whether the row exists, and inserts a missing row again.
+After the commit, the process remembers the id of a row that it has found or inserted. Before the commit, the process
+uses the id only while the row's commit hook exists. Django drops the hook if the transaction or the savepoint of a
+block is rolled back. But if a savepoint that was set by hand is rolled back, the row may be gone while the hook
+remains. So the hook checks whether the row exists, and inserts a missing row again.
 
 Ids are random, so that no id is used twice, even after the restore of a backup. An id always means the same schema,
 whatever other processes remember. Processes check from time to time whether their rows still exist.

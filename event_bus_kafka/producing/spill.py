@@ -117,8 +117,8 @@ class Spill:
         Return the writer for ``database``. If ``database`` is None, or if the routers allow no outbox in this database,
         return the writer for the database that the routers choose.
 
-        No thread can start at the end of the interpreter. If the chosen writer does not run at that time, return the
-        writer for the routers' choice instead.
+        At the end of the interpreter, when no thread can start, the writer for ``database`` may not be running. Then
+        return the writer for the database that the routers choose.
         """
         last = home()
         with suppress(Exception):  # a router may raise, or the alias may not exist

@@ -89,7 +89,7 @@ class RequestedRuns:
         self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]
     ) -> RequestRun[Any] | Halt:
         """
-        Begin the run of a request, or continue the run after its saved progress. Return a halt if this is not possible.
+        Begin the run of a request, or continue the run from its saved progress. Return a halt if this is not possible.
         Raises a database error.
         """
         try:

@@ -34,9 +34,9 @@ def watchdog(
     """
     Watch the ``with`` block, which must run in the main thread. Yield a callable that reports the beginning of a stop.
 
-    If the block does not end in time, kill the process. The time ends ``limit`` seconds after the first of ``signals``
-    or after the call of the yielded callable, whichever comes first, and at the latest a second after a second signal.
-    The exit code is ``exit_code``, or the argument of the callable once it was called.
+    If the block does not end in time, kill the process. The time is ``limit`` seconds from the first signal or from the
+    call of the yielded callable, whichever comes first. A second signal sets the remaining time to one second. The exit
+    code is ``exit_code``, or the argument of the callable once it was called.
 
     If the block ends with :class:`Forced`, the watch continues after the block, because Python would wait for threads
     and for records in flight. A separate thread watches, because Python's own signal handlers do not run while the main

@@ -87,8 +87,8 @@ def _(event: events.DeadLettersPurged, _: LogFilter) -> None:
 def _(event: events.DeadLetterEntriesPurged, _: LogFilter) -> None:
     if event.count:
         logger.info(
-            "Deleted %s entries whose dead letters no longer exist: the entries had not changed for "
-            "EVENT_BUS_KAFKA_HISTORY days",
+            "Deleted %s entries of dead letters that no longer exist. Entries are kept for EVENT_BUS_KAFKA_HISTORY "
+            "days after their last change.",
             event.count,
             extra=fields(event),
         )
@@ -99,8 +99,8 @@ def _(event: events.ReplayRequestChanged, _: LogFilter) -> None:
     why = f": {event.note}" if event.note else ""
     log = logger.warning if why else logger.info
     log(
-        "Replay request %s of group %s is in the state '%s'%s. Since this worker took or continued the request, it has "
-        "processed %s of its dead letters, records or batches.",
+        "Replay request %s of group %s is in the state '%s'%s. This worker has processed %s dead letters, records or "
+        "batches of the request since it took the request or last continued it.",
         event.request,
         event.group,
         event.state,

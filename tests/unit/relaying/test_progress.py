@@ -64,7 +64,7 @@ def test_the_daily_purge_does_not_postpone_the_next_count_of_waiting_rows(monkey
 
 
 @pytest.mark.django_db(transaction=True)
-def test_counting_waiting_rows_turns_autocommit_on_if_the_settings_turn_it_off(tmp_path: Path) -> None:
+def test_the_count_of_waiting_rows_switches_autocommit_on_even_if_the_settings_switch_it_off(tmp_path: Path) -> None:
     topics = Topics()
     with on_sqlite(tmp_path, "default"):
         with connected(connections.settings["default"] | {"AUTOCOMMIT": False}, "default") as connection:
