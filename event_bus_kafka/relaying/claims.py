@@ -21,13 +21,12 @@ from event_bus_kafka.outbox.append import CHANNEL
 from event_bus_kafka.outbox.chunks import in_chunks
 from event_bus_kafka.outbox.writer_schemas import destination_of
 from event_bus_kafka.relaying.connection import OwnConnection
-from event_bus_kafka.relaying.shares import Shares
+from event_bus_kafka.relaying.shares import Shares, in_step
 from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.wire.records import Destination
 
 _LONGEST_REASON = 255
-_BATCH_ROWS = 32_000
-_BATCH_BYTES = 32_000_000
+_BATCH_ROWS, _BATCH_BYTES = 32_000, 32_000_000
 CHUNK_ROWS = 1_000
 _CHUNK_BYTES = 2_000_000
 
@@ -89,8 +88,7 @@ class Claims:
     @contextmanager
     def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
         """
-        Claim shards until the end of the ``with`` block, which commits. Yield the ``shards`` that no other relay has
-        claimed.
+        Claim shards until the end of the ``with`` block, which commits. Yield those that no other relay has claimed.
 
         Raises a database error. An error rolls back the changes of the block, except changes that were made with
         ``at_once``. On SQLite, an error rolls back nothing.
@@ -111,15 +109,17 @@ class Claims:
         Search the rows of these shards once; return the rows that a batch is to send.
 
         Rows that commit after the search wait for the next batch. A second search could find a row and miss an earlier
-        row with the same key. ``limits``: topic → maximum number of its rows in each shard, or 0 for none. Other topics
-        have no limit.
+        row with the same key. ``limits``: topic → maximum number of its rows in each shard, if the topic has a limit.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
         most = _BATCH_ROWS // len(shards)
         statement = self._dialect.plan(shards, most=most, parked_holds_key=self._parked_holds_key)
         found = sorted(self._connection.query(statement, binary=True))
-        return _plan_of(found, is_full=most in Counter(shard for _, _, shard in found).values())
+        counts = Counter(shard for _, _, shard in found)
+        if all(counts[shard] == most for shard in shards):
+            found = in_step(found)
+        return _plan_of(found, is_full=most in counts.values())
 
     def _plan_by_topic(self, shards: Sequence[int], limits: Mapping[str, int]) -> BatchPlan:
         self._is_indexed = self._is_indexed or self._connection.has_index(OutboxRecord._meta.db_table, TOPICS_INDEX)

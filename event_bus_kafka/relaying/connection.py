@@ -12,15 +12,13 @@ from typing import Any
 from django.db import Error, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from event_bus_kafka.relaying.statements import NO_SCAN, Dialect, runs_of
+from event_bus_kafka.relaying.statements import LONG_RUN, NO_SCAN, Dialect, runs_of
 
 _RESTED = 30.0
 """
 Seconds without use after which the connection is replaced before the next transaction, because the server may have
 closed the connection.
 """
-_LONG_RUN = 100
-"""Minimum number of consecutive ids that are deleted by a range, and not by look-ups."""
 _CLOSED = getattr(select, "POLLRDHUP", 0)  # only on Linux
 
 
@@ -104,7 +102,7 @@ class OwnConnection:
         """
         removed, others = 0, list[int]()
         for first, last in runs_of(ids):
-            if last - first >= _LONG_RUN:
+            if last - first >= LONG_RUN:
                 try:
                     removed += self.execute(self._dialect.remove_range, [first, last - 1])
                     first = last

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
-from random import random, sample, uniform
+from random import sample, uniform
 from time import monotonic, perf_counter, sleep
 
 import attrs
@@ -30,12 +30,14 @@ _READ_AHEAD = 2
 _SHARE = 4
 """
 Maximum number of shards that a relay claims if its last batch could not take all waiting rows, so that other relays can
-claim the other shards. While there seems to be no other relay, this maximum applies to a part of the batches only.
+claim the other shards. While there seems to be no other relay, this maximum applies to one batch in ``_LEAVES_EVERY``.
 """
 _ONLY_AFTER = 4
 """A relay counts as the only one if it got all requested shards in this number of batches in a row."""
-_LEAVES = 0.25
-"""Part of the batches in which the only relay leaves some shards free, because another relay may have just started."""
+_LEAVES_EVERY = 3.0
+"""
+Seconds after which the only relay leaves some shards free for one batch, because another relay may have just started.
+"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PAUSE_FACTOR = 10
 """
@@ -96,6 +98,8 @@ class Relay:
         self._is_full = False
         self._undisturbed = _ONLY_AFTER
         """Number of batches in a row, up to the last batch, in which the relay got all requested shards."""
+        self._left_at = 0.0
+        """Monotonic time of the last batch that left some shards free."""
         self._saw_all = True
         """Whether the last batch claimed all shards with rows, and took all their rows except those of held topics."""
         self._reader = BackgroundThread("reads")
@@ -140,8 +144,8 @@ class Relay:
             self._rest(looked)
             return StepResult(left=False)
         found = len(shards)
-        if self._is_full and len(shards) > _SHARE and (self._undisturbed < _ONLY_AFTER or random() < _LEAVES):
-            shards = sample(shards, _SHARE)
+        if self._is_full and found > _SHARE and (self._undisturbed < _ONLY_AFTER or self._is_to_leave):
+            shards, self._left_at = sample(shards, _SHARE), monotonic()
         batch = Batch(
             self._clients,
             self._frames,
@@ -165,6 +169,10 @@ class Relay:
         self._saw_all = len(claimed) == found and not self._is_full
         batch.tell()
         return self._settled(batch, looked)
+
+    @property
+    def _is_to_leave(self) -> bool:
+        return monotonic() - self._left_at >= _LEAVES_EVERY
 
     def _settled(self, batch: Batch, looked: float) -> StepResult:
         """

@@ -184,6 +184,8 @@ class Dialect:
         return ", ".join(f"{self.quote}{name}{self.quote}" for name in names)
 
 
+LONG_RUN = 100
+"""Number of consecutive ids from which on rows are read and deleted by a range."""
 _LOCK_WAIT = 5
 NO_SCAN = 1175
 """The error number with which MySQL and MariaDB refuse a DELETE that would scan the table."""
@@ -222,10 +224,10 @@ def _are_ids_on_postgresql(ids: Sequence[int]) -> tuple[str, list[Any]]:
 
 
 def _are_ids_on_mysql(ids: Sequence[int]) -> tuple[str, list[Any]]:
-    runs = runs_of(ids)
-    alone = [first for first, last in runs if first == last] or [0]
-    ranges = [f"id BETWEEN {first} AND {last}" for first, last in runs if first < last]
-    return " OR ".join([*ranges, f"id IN ({_list(alone)})"]), []
+    long = [run for run in runs_of(ids) if run[1] - run[0] >= LONG_RUN]
+    others = set(ids).difference(*(range(first, last + 1) for first, last in long))
+    ranges = [f"id BETWEEN {first} AND {last}" for first, last in long]
+    return " OR ".join([*ranges, f"id IN ({_list(sorted(others))})"] if others else ranges), []
 
 
 _REMOVE_RANGE = "{} WHERE id BETWEEN %s AND %s"

@@ -587,7 +587,7 @@ if error is None:
         name="a relay that is alone leaves no shards",
         file="relaying/relay.py",
         scope="Relay._step",
-        old="self._undisturbed < _ONLY_AFTER or random() < _LEAVES",
+        old="self._undisturbed < _ONLY_AFTER or self._is_to_leave",
         new="self._undisturbed < _ONLY_AFTER",
         harm="a second relay that is started because of a backlog finds nothing to do",
         real=("outbox/test_relay.py::test_a_relay_leaves_shards_to_others_while_the_backlog_is_large[postgresql]",),

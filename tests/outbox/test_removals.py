@@ -9,14 +9,14 @@ from contextlib import closing
 from time import monotonic
 
 import pytest
-from django.db import Error, connections, transaction
+from django.db import Error, OperationalError, connections, transaction
 
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.relaying import connection
 from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.connection import OwnConnection
-from event_bus_kafka.relaying.statements import DIALECTS
+from event_bus_kafka.relaying.statements import DIALECTS, NO_SCAN
 from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld
 from tests.support.databases import connected, on_mysql_too
 from tests.support.outbox_service import Service, until
@@ -91,6 +91,17 @@ def test_rows_are_removed_one_by_one_if_the_server_would_scan_the_table_for_a_ra
         OutboxRecord.objects.filter(pk=ids[-1]).update(size=1)
         claims._second.execute("SET SESSION range_optimizer_max_mem_size = 1")
         claims.remove(ids[:-1], at_once=True)
+    assert service.waiting == 1
+
+
+@pytest.mark.parametrize("database", ["mysql", "mariadb"], indirect=True)
+def test_a_removal_by_range_is_refused_if_the_server_would_scan_the_table(service: Service) -> None:
+    service.emit()
+    own = OwnConnection(connections["default"], DIALECTS["mysql"])
+    scan = DIALECTS["mysql"].remove_range.partition(" WHERE ")[0] + " WHERE size >= 0"
+    with closing(own), pytest.raises(OperationalError) as caught:
+        own.execute(scan)
+    assert caught.value.args[0] == NO_SCAN
     assert service.waiting == 1
 
 

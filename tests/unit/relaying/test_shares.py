@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from event_bus_kafka.relaying.shares import Part, Shares
+from event_bus_kafka.relaying.shares import Part, Shares, in_step
+
+
+def test_a_batch_ends_at_the_last_row_of_the_shard_whose_rows_end_first() -> None:
+    rows = [(number, 10, number % 2) for number in range(10)]
+    ahead = [(number, 10, 2) for number in range(10, 15)]
+    assert in_step([*rows, *ahead]) == rows[:9]
+
+
+def test_a_batch_contains_all_found_rows_if_one_shard_has_most_of_them() -> None:
+    rows = [*((number, 10, 1) for number in range(5)), *((number, 10, 2) for number in range(5, 30))]
+    assert in_step(rows) == rows
 
 
 def test_s10_a_batch_contains_few_rows_of_a_topic_that_is_tried_again_and_none_of_a_held_topic() -> None:
