@@ -416,8 +416,8 @@ FAULTS = (
     ),
     Fault(
         name="a receiver that nobody has is a matter of each letter",
-        file="admin/replay_requests/asking.py",
-        scope="_unknown",
+        file="admin/replay_requests/receiver_names.py",
+        scope="unknown_words",
         old="not wish.receiver or wish.receiver in names or (not planned.left_out)",
         new="True",
         harm="an operator who mistyped a name reads twenty rows that do not say which names there are",
