@@ -423,4 +423,13 @@ FAULTS = (
         harm="an operator who mistyped a name reads twenty rows that do not say which names there are",
         tests=_PAGES,
     ),
+    Fault(
+        name="a plan does not say first that the mistyped name was refused",
+        file="admin/replay_requests/asking.py",
+        scope="asking",
+        old='refused_words(planned, asked.wish) if asked.is_changed else ""',
+        new='""',
+        harm="an operator who mistyped a name thinks that the replay is requested",
+        tests=_PAGES,
+    ),
 )
