@@ -103,7 +103,7 @@ def test_viewers_see_masked_letters_without_discard_buttons_and_other_users_have
     letter = stored(record_of(7), MAIL)
     with visit(Right.VIEW) as page:
         open_list(page)
-        assert page.get_by_role("button").all_inner_texts().count("Discard all that match …") == 0
+        assert page.get_by_role("button").all_inner_texts().count("Discard all 1 …") == 0
         page.get_by_role("link", name="prod-certificates:0:0").click()
         page.get_by_text("what the event says is masked").wait_for()
         assert page.get_by_role("button", name="unmasked").count() == 0

@@ -181,8 +181,8 @@ def _operator(site: str) -> Iterator[Page]:
 def _request(page: Page, count: int) -> int:
     """Request the replay of all dead letters; return the number of the request."""
     page.get_by_role("link", name="Dead letters", exact=True).first.click()
-    page.get_by_text(f"{count:,} dead letters match").wait_for()
-    page.get_by_role("button", name="Replay all that match").first.click()
+    page.get_by_text(f"{count:,} dead letters, no filter set").wait_for()
+    page.get_by_role("button", name=f"Replay all {count:,}").first.click()
     page.get_by_text(f"{count:,} dead letters would be given to receivers again").wait_for()
     assert grave_faults(page) == []
     _change_the_receivers(page)
@@ -204,7 +204,7 @@ def _change_the_receivers(page: Page) -> None:
     receiver = page.get_by_label("Only this receiver")
     receiver.fill("no.such.receiver")
     page.get_by_role("button", name="Request the replay").click()
-    page.get_by_text("Nothing was requested yet: you have changed the receivers").wait_for()
+    page.get_by_text("Nothing was requested: no receiver is named no.such.receiver.").wait_for()
     page.get_by_text("Nothing would run.").wait_for()
     assert grave_faults(page) == []
     receiver.fill("")

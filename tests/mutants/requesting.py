@@ -416,11 +416,20 @@ FAULTS = (
     ),
     Fault(
         name="a receiver that nobody has is a matter of each letter",
-        file="admin/replay_requests/asking.py",
-        scope="_unknown",
+        file="admin/replay_requests/receiver_names.py",
+        scope="unknown_words",
         old="not wish.receiver or wish.receiver in names or (not planned.left_out)",
         new="True",
         harm="an operator who mistyped a name reads twenty rows that do not say which names there are",
+        tests=_PAGES,
+    ),
+    Fault(
+        name="a plan does not say first that the mistyped name was refused",
+        file="admin/replay_requests/asking.py",
+        scope="asking",
+        old='refused_words(planned, asked.wish) if asked.is_changed else ""',
+        new='""',
+        harm="an operator who mistyped a name thinks that the replay is requested",
         tests=_PAGES,
     ),
 )

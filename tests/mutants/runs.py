@@ -319,4 +319,13 @@ items = islice(self.source.items(self.progress.token), most)
         harm="a receiver that somebody paused for a reason runs for a million records",
         tests=_PAGES,
     ),
+    Fault(
+        name="a plan of a replay marks a pause of a minute ago red",
+        file="admin/replay_requests/run_receivers.py",
+        scope="_state",
+        old='"bad" if datetime.now(UTC) - paused_at > PAUSED_AFTER else "idle"',
+        new='"bad"',
+        harm="an operator learns to ignore what is red",
+        tests=_PAGES,
+    ),
 )

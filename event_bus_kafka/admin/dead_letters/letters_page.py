@@ -105,6 +105,7 @@ class DeadLettersPage(Page):
         context = detail(letter, unmasked=unmasked) | self._rights(request)
         context["replays"] = self._drawn_replays([number])
         context["unmask_url"] = self.url("unmasked", number)
+        context["masked_url"] = self.url("letter", number)
         meant = {"scope": TICKED, "id": str(number)}
         context["discard"] = Posting(label=_("Discard …"), action=self.url("discard"), fields=meant, is_final=True)
         context["replay"] = Posting(label=_("Replay …"), action=context["replay_url"], fields=meant)

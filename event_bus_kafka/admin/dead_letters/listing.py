@@ -31,7 +31,8 @@ def listing(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]:
     drawn = {"filters": filters, "search_url": url("search"), "discard_url": url("discard")}
     if not filters.is_valid:
         return drawn
-    return drawn | {"names": recent_names()} | (_settled if filters.state else _letters)(request, filters, url)
+    drawn |= {"names": recent_names(), "now": ages.moment(datetime.now(UTC))}
+    return drawn | (_settled if filters.state else _letters)(request, filters, url)
 
 
 def settled_table(entries: list[DeadLetterEntry], caption: str) -> Table:
@@ -60,6 +61,7 @@ def _letters(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]
         "letters": [_letter(letter, url) for letter in page.letters],
         "following": _following(filters, page.following),
         "after": after,
+        "here": _here(filters, after, url),
     }
     if not filters.searches:
         return drawn
@@ -67,7 +69,7 @@ def _letters(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]
     return drawn | {"settled": settled_table(entries, _("What became of such letters"))}
 
 
-def _settled(request: HttpRequest, filters: Filters, _url: Url) -> dict[str, Any]:
+def _settled(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]:
     state = None if filters.state == ALL_SETTLED else EntryState(filters.state)
     after = _after(request, SettledPosition.parse)
     page = settled_page_of(filters.selection, state, after=after, limit=LETTERS_A_PAGE)
@@ -76,7 +78,15 @@ def _settled(request: HttpRequest, filters: Filters, _url: Url) -> dict[str, Any
         "settled": settled_table(page.entries, caption),
         "following": _following(filters, page.following),
         "after": after,
+        "here": _here(filters, after, url),
     }
+
+
+def _here(filters: Filters, after: object, url: Url) -> str:
+    """Return the URL of the page itself; empty for a search, whose fields no URL may contain."""
+    fields = {**filters.fields, **({"after": str(after)} if after else {})}
+    query = f"?{urlencode(fields)}" if fields else ""
+    return "" if filters.searches else f"{url()}{query}"
 
 
 def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | None:
@@ -113,7 +123,7 @@ def _letter(letter: DeadLetter, url: Url) -> dict[str, Any]:
         "more": max(len(failures) - _RECEIVERS_SHOWN, 0),
         "attempts": letter.attempts,
         "failed": ages.ago(seconds_since(letter.last_failed_at)),
-        "failed_at": ages.moment(letter.last_failed_at),
+        "failed_at": ages.moment(letter.last_failed_at, has_seconds=False),
     }
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from event_bus_kafka.admin.actions import CONFIRMED
-from event_bus_kafka.admin.dead_letters.meant import UNTIL
+from event_bus_kafka.admin.dead_letters.meant import UNTIL, Meant
 from event_bus_kafka.admin.replay_requests.left_out import (
     left_out_tables,
     left_out_words,
@@ -24,15 +24,19 @@ from event_bus_kafka.admin.replay_requests.left_out import (
     on_the_page,
     only_reason,
 )
+from event_bus_kafka.admin.replay_requests.receiver_names import (
+    known_names,
+    missing_names,
+    refused_words,
+    unknown_words,
+)
 from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.models import ReplayRequest
 from event_bus_kafka.operations.dead_letters.paging import COUNTED
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER, RequestPlan, Wish
 from event_bus_kafka.operations.dead_letters.requests import obstacle_before
-from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.shown import shown
 
-_LISTENING_SHOWN = 20
 _NAMES_SHOWN = 5
 _PREFIX = "run"
 _SHOWN_PREFIX = "shown"
@@ -124,6 +128,7 @@ class Asked:
 
 def asking(
     request: HttpRequest,
+    meant: Meant,
     asked: Asked,
     planned: RequestPlan | None,
     *,
@@ -140,13 +145,17 @@ def asking(
     own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names(), *shown_receivers}
     return {
         "is_changed": asked.is_changed,
-        "sentences": [_too_much()] if is_too_much else list(_sentences(planned, asked.wish)),
+        "refused": refused_words(planned, asked.wish) if asked.is_changed else "",
+        "sentences": [
+            meant.sentence,
+            *([_too_much()] if is_too_much else _sentences(planned, asked.wish)),
+        ],
         "obstacles": list(_obstacles(planned, asked.wish)),
         "of_receivers": [_receivers(planned), _missing_receivers(planned)],
         "remark": _remark(planned),
         "others": left_out_tables(planned, letter_url),
         "asked": asked,
-        "names": {"receivers": _names(planned), "missing": _missing(planned)},
+        "names": {"receivers": known_names(planned), "missing": missing_names(planned)},
         "fields": [
             *((name, text) for name, texts in request.POST.lists() if name not in own for text in texts),
             *shown_receivers.items(),
@@ -189,7 +198,7 @@ def _sentences(planned: RequestPlan, wish: Wish) -> Iterator[str]:
     if not planned.requested:
         is_below = planned.left_out and not reason
         yield _("Nothing would run. The reasons are below.") if is_below else _("Nothing would run.")
-        if unknown := _unknown(planned, wish):
+        if unknown := unknown_words(planned, wish):
             yield unknown
         elif reason:
             yield left_out_words(planned, reason)
@@ -249,36 +258,6 @@ def _remark(planned: RequestPlan) -> str:
     return _("A dead letter can have several receivers, so these numbers add up to more than %(letters)s.") % {
         "letters": letters_words(letters)
     }
-
-
-def _unknown(planned: RequestPlan, wish: Wish) -> str:
-    """
-    Return the names to choose from if nothing would run because no receiver that listens to the events of the letters
-    has the name that the user typed; empty: there is another reason.
-    """
-    names = sorted(_listening(planned))
-    if not wish.receiver or wish.receiver in names or not planned.left_out:
-        return ""
-    if not names:
-        return _("No receiver of this service listens to these events.")
-    return _("No receiver of this service has this name for these events: %(name)s. Those that listen: %(names)s.") % {
-        "name": shown(wish.receiver),
-        "names": ", ".join([*map(shown, names[:_LISTENING_SHOWN]), *(["…"] if len(names) > _LISTENING_SHOWN else [])]),
-    }
-
-
-def _names(planned: RequestPlan) -> list[str]:
-    return sorted(_listening(planned) | {name for one in planned.all for name in one.pending if name})
-
-
-def _listening(planned: RequestPlan) -> set[str]:
-    """Return the receivers of this service that listen to the event types of the letters."""
-    types = {one.letter.event_type for one in planned.all}
-    return {name for one in event_types() if one.event_type in types for name in one.receivers}
-
-
-def _missing(planned: RequestPlan) -> list[str]:
-    return sorted({name for one in planned.all for name in one.missing})
 
 
 def _latest(planned: RequestPlan) -> str:

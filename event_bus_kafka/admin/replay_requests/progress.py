@@ -35,6 +35,13 @@ Url = Callable[..., str]
 def listed(found: Sequence[RequestReport], url: Url) -> Table:
     """Return a table with a row for each request. ``url`` returns the URL of a page of replay requests, by its name."""
     expected = _prospects(found)
+    has_kept = any(one.counts.get(LetterState.PARTLY) for one in found)
+    columns = {
+        LetterState.SUCCEEDED: _("Succeeded"),
+        **({LetterState.PARTLY: _("Kept for other receivers")} if has_kept else {}),
+        LetterState.FAILED: _("Failed"),
+        LetterState.SKIPPED: _("Skipped"),
+    }
     return Table(
         caption=_("Replay requests"),
         columns=[
@@ -43,17 +50,14 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
             _("What"),
             _("Group"),
             _("Done"),
-            _("Succeeded"),
-            _("Kept for other receivers"),
-            _("Failed"),
-            _("Skipped"),
+            *columns.values(),
             _("Requested"),
             _("Ended"),
             _("By"),
             _("Reason"),
             _("Why it waits or ended"),
         ],
-        rows=[_row(one, expected.get(one.request.pk, ""), url) for one in found],
+        rows=[_row(one, expected.get(one.request.pk), list(columns), url) for one in found],
         empty=_("Nobody has requested a replay lately."),
         shows_caption=False,
     )
@@ -67,15 +71,20 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
     request = found.request
     number = int(request.pk)
     why = found.progress.reasons if found.run else reasons(number)
+    expected = _prospects([found]).get(number)
     return {
         "report": found,
         "done": _("%(done)s %(units)s done") % {"done": _done(found), "units": units(found.run)},
         "facts": Facts(
-            items=[(_("State"), _state(found)), *(run_facts(found) if found.run else _facts(found)), *_about(found)]
+            items=[
+                (_("State"), _state(found, expected)),
+                *(run_facts(found) if found.run else _facts(found)),
+                *_about(found),
+            ]
         ),
         "note": shown(request.note),
         "obstacle": shown(found.obstacle),
-        "prospect": _prospects([found], url).get(number, ""),
+        "prospect": _sentence(expected, url) if expected else "",
         "postings": _postings(request, url) if may_replay else [],
         "reasons": [
             _reasons(_("Failed, by error"), _("Error"), why.get(LetterState.FAILED, {})),
@@ -91,11 +100,10 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
     }
 
 
-def _prospects(found: Sequence[RequestReport], url: Url | None = None) -> Mapping[int, str]:
+def _prospects(found: Sequence[RequestReport]) -> Mapping[int, Prospect]:
     """Return number of the request → when a worker begins it, for the requests that wait without an obstacle."""
     waiting = [one for one in found if one.request.state == RequestState.REQUESTED and not one.obstacle]
-    expected = prospects([(one.request, one.run) for one in waiting])
-    return {number: _sentence(when, url) for number, when in expected.items()}
+    return prospects([(one.request, one.run) for one in waiting])
 
 
 def _sentence(when: Prospect, url: Url | None) -> str:
@@ -119,22 +127,22 @@ def _sentence(when: Prospect, url: Url | None) -> str:
     return fill(words, whose=whose, links=links, more=more, first=when.first[0])
 
 
-def _row(found: RequestReport, expected: str, url: Url) -> list[Cell]:
+def _row(found: RequestReport, expected: Prospect | None, counted: Sequence[LetterState], url: Url) -> list[Cell]:
+    """Return a row. ``counted``: the states of letters whose numbers the row has."""
     request = found.request
-    shown_states = (LetterState.SUCCEEDED, LetterState.PARTLY, LetterState.FAILED, LetterState.SKIPPED)
-    counts = (found.counts.get(one, 0) for one in shown_states)
+    prospect = _sentence(expected, None) if expected else ""
     return [
         Linked(text=_("Replay request %(number)s") % {"number": request.pk}, url=url("one", request.pk)),
-        _state(found),
+        _state(found, expected),
         shown(subject(found.run)) if found.run else _("dead letters"),
         shown(found.run.group if found.run else request.group) or _("any"),
         _done(found) + (f" {units(found.run)}" if found.run else ""),
-        *counts,
+        *(found.counts.get(one, 0) for one in counted),
         moment_of(request.requested_at),
         moment_of(request.ended_at) if request.ended_at is not None else "–",
         shown(request.requested_by) or _("unknown"),
         shown(request.reason) or _("none given"),
-        shown(found.obstacle or request.note or expected) or "–",
+        shown(found.obstacle or request.note or prospect) or "–",
     ]
 
 
@@ -184,9 +192,11 @@ def _counted() -> Mapping[str, str]:
     }
 
 
-def _state(found: RequestReport) -> Marked:
+def _state(found: RequestReport, expected: Prospect | None) -> Marked:
     state, failed = found.request.state, found.counts.get(LetterState.FAILED, 0)
-    words = _("waiting for a worker") if state == RequestState.REQUESTED else state
+    words = state
+    if state == RequestState.REQUESTED:
+        words = _("waiting for its turn") if expected and expected.first else _("waiting for a worker")
     if found.obstacle or failed or state in (RequestState.STOPPED, RequestState.FAILED):
         return Marked(text=words, mark="bad")
     return Marked(text=words, mark="good" if state in (RequestState.RUNNING, RequestState.DONE) else "idle")

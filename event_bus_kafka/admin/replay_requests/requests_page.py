@@ -67,7 +67,7 @@ class ReplayRequestsPage(RunPages):
         planned = None if count(selection).is_more else plan_request(selection, asked.wish)
         if until and asked.is_valid and planned and planned.requested:
             return self._make(request, meant, asked, planned)
-        context = asking(request, asked, planned, until=until, letter_url=self.page_of(DeadLetter).url)
+        context = asking(request, meant, asked, planned, until=until, letter_url=self.page_of(DeadLetter).url)
         return self.draw(request, "replay_plan", _("Replay dead letters"), context)
 
     def _make(self, request: HttpRequest, meant: Meant, asked: Asked, planned: RequestPlan) -> HttpResponse:

@@ -100,7 +100,7 @@ class RunPages(Page):
             words = _("Requested replay %(number)s: %(what)s.") % {"number": made.pk, "what": planned.words}
             words += _(" Reason: %(reason)s.") % {"reason": shown(made.reason)} if made.reason else ""
             write_history(request, self, words, str(made.pk))
-        messages.success(request, words)
+        messages.success(request, words + _(" Nothing has run yet."))
         return HttpResponseRedirect(self.url("one", made.pk))
 
 

@@ -19,7 +19,9 @@ from event_bus_kafka.admin.replay_requests.run_receivers import receivers_table
 from event_bus_kafka.admin.replay_requests.run_sentences import (
     backfill_sentences,
     items_words,
+    obstacle,
     offsets_words,
+    repetition,
     topic_sentences,
 )
 from event_bus_kafka.admin.shapes import Facts, Table
@@ -61,8 +63,12 @@ class PlannedRun:
     """Description of the run for the message to the user and for Django's history, without event data."""
     button: str
     sentences: Sequence[str]
+    obstacle: str
+    """Why no worker would take the run, with the remedy; empty: a worker would take it."""
     choices: Facts
     """The user's choices as this service has understood them. The key of a replay is masked."""
+    warning: str = ""
+    """Sentence that stands above the button."""
     tables: Sequence[Table] = ()
     fields: dict[str, str] = attrs.field(factory=dict)
     """Fields that the confirmation posts in addition to those of the form."""
@@ -109,6 +115,8 @@ def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
         },
         button=_("Request the replay of %(offsets)s") % {"offsets": offsets_words(progress)},
         sentences=topic_sentences(wish, arguments),
+        obstacle=obstacle(wish),
+        warning=repetition(wish),
         choices=topic_choices(wish, arguments, start, end),
         tables=[receivers_table(arguments, wish.receiver), _offsets(progress)] if progress.total else [],
         fields={PLACES: _as_text(found)},
@@ -141,6 +149,7 @@ def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
         words=_("backfill of %(source)s, %(count)s items") % {"source": source.name, "count": f"{total:,}"},
         button=_("Request the backfill of %(items)s") % {"items": items_words(progress)},
         sentences=backfill_sentences(wish, source, topics),
+        obstacle=obstacle(wish),
         choices=backfill_choices(wish, arguments),
     )
 

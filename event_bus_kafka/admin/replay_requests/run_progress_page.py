@@ -18,11 +18,12 @@ def run_facts(found: RequestReport) -> list[tuple[str, Cell]]:
     assert found.run is not None
     run, request, progress = found.run, found.request, found.progress
     is_topic = run.kind == RunKind.TOPIC
+    unlimited = _("none: all records up to the offsets below") if is_topic else _("none: all items")
     facts: list[tuple[str, Cell]] = [
         (_("Succeeded") if is_topic else _("Sent"), found.counts.get(LetterState.SUCCEEDED, 0)),
         (_("Failed"), found.counts.get(LetterState.FAILED, 0)),
         (_("What"), shown(subject(run))),
-        (_("Limits"), ", ".join(map(shown, filters(run))) or _("none: all of it")),
+        (_("Limits"), ", ".join(map(shown, filters(run))) or unlimited),
         (_("Group whose workers do it"), shown(run.group) or _("any")),
     ]
     if is_topic:

@@ -6,7 +6,7 @@ record, by the record's event type.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import connections, router
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations.event_catalogue import EventTypeView, event_types
+from event_bus_kafka.operations.neglects.catalogue import PAUSED_AFTER
 from event_bus_kafka.operations.pauses import paused_receivers
 from event_bus_kafka.operations.record_replay import listening
 from event_bus_kafka.operations.requested_runs.run_requests import TopicArguments
@@ -37,8 +38,11 @@ def receivers_table(arguments: TopicArguments, receiver: str) -> Table:
     rows: list[list[Cell]] = [
         [shown(name), lines(map(shown, found[name])), _state(paused.get(name))] for name in sorted(found)
     ]
+    caption = _("Receivers that would run, as far as this service knows")
+    if arguments.event_type is None:
+        caption = _("Receivers of this service: those run that listen to a record's type")
     return Table(
-        caption=_("Receivers that would run, as far as this service knows"),
+        caption=caption,
         columns=[_("Receiver"), _("Events"), _("State")],
         rows=rows,
         empty=_nobody(arguments),
@@ -87,7 +91,8 @@ def _nobody(arguments: TopicArguments) -> str:
 def _state(paused_at: datetime | None) -> Cell:
     if paused_at is None:
         return _("not paused")
-    return Marked(text=_("paused since %(time)s, runs all the same") % {"time": moment(paused_at)}, mark="bad")
+    words = _("paused since %(time)s; this replay calls it nevertheless") % {"time": moment(paused_at)}
+    return Marked(text=words, mark="bad" if datetime.now(UTC) - paused_at > PAUSED_AFTER else "idle")
 
 
 def _paused() -> Mapping[str, datetime]:

@@ -26,10 +26,6 @@ def topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:
         _size(wish.progress),
         _("They do it between the records that they read; live events come first."),
         _(
-            "Receivers that succeeded before run again too: mails, certificates and the like may happen twice. "
-            "Receivers can tell by is_replay()."
-        ),
-        _(
             "Each receiver is called once for each record, without retries. A failure makes no new dead letter: it is "
             "counted, and the first %(count)s are listed on the page of the request."
         )
@@ -38,7 +34,7 @@ def topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:
     ]
     if arguments.event_type or arguments.key or arguments.since is not None or arguments.before is not None:
         found.append(_("Which records fit is seen when they are read: the offsets below have others too."))
-    return [*found, *_obstacle(wish)]
+    return found
 
 
 def backfill_sentences(wish: RunWish, source: Source, topics: str) -> list[str]:
@@ -53,13 +49,22 @@ def backfill_sentences(wish: RunWish, source: Source, topics: str) -> list[str]:
             "topics": topics,
         },
         _("A worker does it between the records that it reads. Receivers in this service get none of them."),
-        *_obstacle(wish),
     ]
 
 
-def _obstacle(wish: RunWish) -> list[str]:
-    text = obstacle_before_run(wish)
-    return [shown(text)] if text else []
+def repetition(wish: RunWish) -> str:
+    """Return the warning that effects of receivers may be repeated; empty: nothing would run."""
+    if not wish.progress.total:
+        return ""
+    return _(
+        "Receivers that succeeded before run again too: mails, certificates and the like may happen twice. Receivers "
+        "can tell by is_replay()."
+    )
+
+
+def obstacle(wish: RunWish) -> str:
+    """Return why no worker would take the run, with the remedy; empty: a worker would take it, or nothing would run."""
+    return shown(obstacle_before_run(wish)) if wish.progress.total else ""
 
 
 def _size(progress: RunProgress) -> str:

@@ -104,6 +104,7 @@ def test_letters_can_be_searched_by_key_event_id_or_offset_but_only_with_post() 
     def found(**search: str) -> list[int]:
         page = client.post(SEARCH, search)
         assert not re.findall(r'(?:href|action)="[^"]*(?:key|event_id|place)=', page.content.decode())
+        assert "Look again" not in page.content.decode(), "a link cannot repeat the search"
         return sorted(offsets(page))
 
     assert found(key="8") == [2]
@@ -150,9 +151,15 @@ def test_the_buttons_are_above_the_list_of_letters_and_also_below_a_long_list(le
     for offset in range(letters):
         stored(record_of(7, offset=offset), MAIL)
     shown = client_with(*Right).get(LIST).content.decode()
-    assert shown.count(f"Discard all that match ({letters}) …") == places
-    assert shown.count(f"Replay all that match ({letters}) …") == places
+    assert shown.count(f"Discard all {letters} …") == places
+    assert shown.count(f"Replay all {letters} …") == places
     assert shown.index("Discard the ticked") < shown.index("<tbody")
+    assert f"{letters} dead letters, no filter set, latest failure first." in shown
+    assert f'<a href="{LIST}">Look again</a>' in shown
+    filtered = client_with(*Right).get(LIST, {"receiver": MAIL}).content.decode()
+    assert f"Discard all that match ({letters}) …" in filtered
+    assert f"{letters} dead letters match, those that failed last first." in filtered
+    assert f'<a href="{LIST}?receiver={MAIL}">Look again</a>' in filtered
     assert shown.count("event-bus-button event-bus-final") == 2 * places
 
 
@@ -179,6 +186,7 @@ def test_unmasked_data_requires_a_right_and_a_post_and_is_recorded_in_the_admin_
     assert client.get(url).status_code == 405
     shown = client.post(url)
     assert SECRET in shown.content.decode()
+    assert f'<a href="{LIST}{letter.pk}/">Mask it again</a>' in shown.content.decode()
     assert "no-store" in shown.headers["Cache-Control"]
     (entry,) = LogEntry.objects.all()
     assert (entry.object_id, entry.get_change_message()) == (str(letter.pk), "Looked at its data unmasked.")

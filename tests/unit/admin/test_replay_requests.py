@@ -155,6 +155,8 @@ def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_conn
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
     assert "Nothing would run. No receiver of this service" in page
+    assert "Chosen: all dead letters. No filter is set. Nothing would run." in page
+    assert "Nothing was requested" not in page
     unknown = "No receiver of this service has this name for these events: mail.receivers.typo."
     assert f"{unknown} Those that listen: {receiver}." in page
     assert "does not listen here" not in page
@@ -194,6 +196,18 @@ def test_no_replay_is_requested_until_the_user_has_seen_the_plan_for_the_changed
     client.post(REQUEST, form_of(looked))
     request = ReplayRequest.objects.get()
     assert (request.receiver, request.reason, request.rate) == (receiver, "mended", 4)
+
+
+def test_a_request_for_an_unknown_receiver_says_first_that_nothing_was_requested(receiver: str) -> None:
+    stored(record_of(7), receiver)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    page = text_of(confirmed(client, ALL, **{"run-receiver": "mail.receivers.typo"}).content.decode())
+    assert (
+        "Nothing was requested: no receiver is named mail.receivers.typo. Correct or empty the name, then press Show "
+        "what would run. Chosen: all dead letters."
+    ) in page
+    assert "you have changed the receivers" not in page
+    assert not ReplayRequest.objects.exists()
 
 
 def test_a_stand_in_can_be_requested_for_a_receiver_that_no_longer_exists(receiver: str) -> None:
@@ -450,7 +464,10 @@ def test_the_list_of_requests_says_why_each_waits_and_when_it_ended(receiver: st
     assert f"do replay request {first.pk} first" in page
     for numbers in ([first.pk, later[0].pk], [first.pk, later[0].pk, later[1].pk]):
         assert f"do replay requests {', '.join(map(str, numbers))} first" in page
-    assert page.count("waiting for a worker") == 4
+    assert (page.count("waiting for a worker"), page.count("waiting for its turn")) == (1, 3)
+    assert "Kept for other receivers" not in page
+    RequestedLetter.objects.update(state=LetterState.PARTLY)
+    assert "Kept for other receivers" in client.get(LIST).content.decode()
     assert "2026-01-01 21:04:05 CST" in page
     assert "Look again" in page
 

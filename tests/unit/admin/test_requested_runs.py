@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,7 +86,7 @@ def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: 
     assert facts.format(type=CREATED) in text_of(page)
     assert "Reason the cache was empty" in text_of(page)
     assert "Request the replay of 3 offsets" in page
-    assert "No worker of group mail lives that knows of such requests" in page
+    assert 'event-bus-bad"><span>No worker of group mail lives that knows of such requests' in unbroken(page)
     assert not ReplayRequest.objects.exists()
     send(SandboxBus(sandbox), topic, certificate(9))
     done = client.post(f"{TOPIC}plan/", _fields(page) | {"confirmed": "yes"})
@@ -102,6 +102,7 @@ def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: 
         "listen. Reason: the cache was empty."
     )
     page = unbroken(client.get(f"{LIST}{request.pk}/").content.decode())
+    assert "Reason: the cache was empty. Nothing has run yet." in page
     for text in ("0 of 3 offsets done", "anna", "the cache was empty", f"only {CREATED}, only one key"):
         assert text in page
     assert f"consume_events -t {topic} -g mail" in page
@@ -186,8 +187,21 @@ def test_the_plan_names_the_receivers_that_would_run_and_marks_paused_ones(
     row = re.search(rf"Receiver Events State {re.escape(receiver)} ([a-z0-9. ]+) not paused", page)
     assert set(row[1].split() if row else ()) == {*types}
     assert ("No receiver would run" in page) is (not types)
-    assert ("runs all the same" in paused) is bool(types)
-    assert "may happen twice" in page
+    assert ("; this replay calls it nevertheless" in paused) is bool(types)
+    assert ("Receivers of this service: those run that listen to a record" in page) is ("event_type" not in changes)
+
+
+def test_the_plan_warns_above_its_button_that_effects_may_be_repeated(topic: str) -> None:
+    page = client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic)).content.decode()
+    _, _, below = page.partition("and the like may happen twice")
+    assert re.match(r"[^<]*</span></p>\s*<p[^>]*><button", below)
+
+
+@pytest.mark.parametrize(("days", "mark"), [(0, "idle"), (2, "bad")])
+def test_the_plan_marks_a_pause_red_after_a_day(topic: str, receiver: str, days: int, mark: str) -> None:
+    PausedReceiver.objects.pause(receiver, at=datetime.now(UTC) - timedelta(days=days))
+    page = client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic)).content.decode()
+    assert re.search(rf'event-bus-{mark}"><span>paused since', page)
 
 
 def _planned(client: Client, topic: str, changes: dict[str, str], *, pauses: str) -> str:
