@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from django.utils.timesince import timesince
@@ -18,6 +19,11 @@ def age(seconds: float) -> str:
         return ngettext("%(count)d second", "%(count)d seconds", whole) % {"count": whole}
     now = datetime.now(UTC)
     return timesince(now - timedelta(seconds=seconds), now).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def unbroken(text: str) -> str:
+    """Return ``text`` with no-break spaces after its numbers, so that each number stays beside its unit."""
+    return re.sub(r"(?<=\d) ", "\N{NO-BREAK SPACE}", text)
 
 
 def ago(seconds: float) -> str:

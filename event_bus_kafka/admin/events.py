@@ -90,7 +90,7 @@ class EventsPage(Page):
         letters = self._letters(event_type) if volume.get(_DEAD_LETTERED) else None
         context: dict[str, Any] = {
             "routes": _routes(found),
-            "receivers": _receivers(found, self.page_of(DeadLetter).url()),
+            "receivers": _receivers(found, self.page_of(DeadLetter).url(), self.page_of(Heartbeat).url()),
             "groups": self._subscriptions() if found.receivers else None,
             "workers": self.page_of(Heartbeat),
             "volume": _volume(volume, letters),
@@ -211,13 +211,16 @@ def _topics(one: EventTypeView) -> Cell:
     return lines(shown(full_topic(route.topic)) for route in one.routes if route.enabled)
 
 
-def _receivers(found: EventTypeView, letters_url: str) -> Table:
+def _receivers(found: EventTypeView, letters_url: str, workers_url: str) -> Table:
     letters = PendingLetters.of(found.receivers, letters_url)
     views = {one.name: one for one in receivers(workers(), paused_receivers())}
     return Table(
         caption=gettext("Where it is received"),
         columns=[gettext("Receiver"), gettext("State")],
-        rows=[[shown(name), receiver_state(views[name], letters)] for name in sorted(found.receivers)],
+        rows=[
+            [shown(name), receiver_state(views[name], letters, workers_url=workers_url)]
+            for name in sorted(found.receivers)
+        ],
         empty=gettext("No receiver of this service listens to it."),
     )
 

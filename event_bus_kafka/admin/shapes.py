@@ -30,6 +30,8 @@ class Marked:
     """``good``, ``bad`` or ``idle``; selects the colour."""
     note: str = ""
     """A sentence after the state, which is never bold."""
+    url: str = ""
+    """The URL to which the word links; empty: it has no link."""
 
     def __str__(self) -> str:
         return " ".join(map(str, filter(None, (self.text, self.note))))
@@ -62,29 +64,39 @@ class Postings:
 
 
 @attrs.frozen(kw_only=True)
+class Command:
+    """A command that a user may copy."""
+
+    command: str
+
+    def __str__(self) -> str:
+        return self.command
+
+
+@attrs.frozen(kw_only=True)
 class TextLines:
     """Several texts, each on a line of its own."""
 
-    texts: Sequence[str]
+    texts: Sequence[str | Linked]
 
     def __str__(self) -> str:
-        return ", ".join(self.texts)
+        return ", ".join(map(str, self.texts))
 
 
 @attrs.frozen(kw_only=True)
 class Stacked:
-    """Several cells, one below the other."""
+    """Several cells, one below the other. If the first is :class:`Marked`, the others begin below its word."""
 
-    cells: Sequence[str | Linked | Marked]
+    cells: Sequence[str | Command | Linked | Marked]
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.cells))
 
 
-Cell = str | int | Linked | Marked | Posting | Postings | Stacked | TextLines
+Cell = str | int | Command | Linked | Marked | Posting | Postings | Stacked | TextLines
 
 
-def lines(texts: Iterable[str]) -> Cell:
+def lines(texts: Iterable[str | Linked]) -> Cell:
     """Return a cell with a line for each text, or with a dash if there is no text."""
     found = list(texts)
     return TextLines(texts=found) if found else "–"

@@ -49,10 +49,8 @@ class OutboxView:
     """Seconds since a relay reported ``depth``; 0 if ``depth`` is None."""
     oldest_age: float
     """Age of the row with the lowest id, in seconds; 0 if the outbox is empty."""
-    relays: int
-    """Number of running relays."""
-    ready: int
-    """Number of running relays that report no obstacle."""
+    relays: Sequence[WorkerRun]
+    """The running relays."""
     held: Sequence[HeldBy]
 
 
@@ -107,8 +105,7 @@ def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
         depth=telling.state["depth"] if telling else None,
         told=telling.silence if telling else 0.0,
         oldest_age=oldest_age(alias),
-        relays=len(relays),
-        ready=sum(not run.state.get("obstacles") for run in relays),
+        relays=relays,
         held=[
             HeldBy(topic=one["topic"], seconds=one["seconds"], reason=one["reason"], relay=f"{run.host}:{run.pid}")
             for run in relays

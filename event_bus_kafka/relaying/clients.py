@@ -106,7 +106,7 @@ class Clients:
         """
         size, limit = len(record.key) + len(record.value or b""), self._limit_of(record.topic)
         if size > limit:
-            reason = f"{size} bytes are more than the {limit} that the topic takes"
+            reason = f"{size:,} bytes are more than the {limit:,} that the topic takes"
             raise DeliveryFailed(error_codes.MSG_SIZE_TOO_LARGE, reason)
 
     def hand_over(

@@ -252,7 +252,7 @@ FAULTS = (
     ),
     Fault(
         name="a worker whose thread has ended counts as ready",
-        file="admin/overview/findings.py",
+        file="admin/readiness.py",
         scope="reasons_of",
         old='obstacles if obstacles or run.state.get("is_alive", True) else [gettext("it hangs")]',
         new="obstacles",
@@ -359,6 +359,24 @@ FAULTS = (
         new="60",
         harm="an operator is told that all is well on one page, and that it is not on the other",
         tests=("unit/admin/test_shown.py",),
+    ),
+    Fault(
+        name="an outbox with a held topic looks well",
+        file="admin/outboxes/outbox_page.py",
+        scope="_oldest",
+        old='"idle" if outbox.held else "good"',
+        new='"good"',
+        harm="the page is green although its oldest row waits for a topic that cannot be written",
+        tests=("unit/admin/test_shown.py",),
+    ),
+    Fault(
+        name="what is slow on another page leads nowhere",
+        file="admin/workers/receivers_table.py",
+        scope="_marked",
+        old='f"{workers_url}{SLOW_PART}"',
+        new="SLOW_PART",
+        harm="an operator who looks at an event type does not find where its receiver hangs",
+        tests=("unit/admin/test_workers.py",),
     ),
     Fault(
         name="neglects of an outbox take all for relays of it",

@@ -62,7 +62,7 @@ def test_case_31_a_row_is_parked_and_not_sent_if_it_is_too_large_for_its_topic(s
     assert service.ids(99, small) == sent[:50] + sent[51:]
     (row,) = ParkedRecord.objects.all()
     assert row.code == "MSG_SIZE_TOO_LARGE"
-    assert row.reason.endswith("more than the 20000 that the topic takes"), "it was not sent"
+    assert row.reason.endswith("more than the 20,000 that the topic takes"), "it was not sent"
 
 
 def test_rows_are_sent_if_the_size_limit_of_their_topic_is_unknown(service: Service) -> None:

@@ -33,7 +33,8 @@ def client_with(*rights: Right) -> Client:
 
 
 def unbroken(html: str) -> str:
-    """Return a page without the tags that say where a browser may break long names."""
+    """Return a page without the tags and spaces that say where a browser may break long names and lines."""
+    html = html.replace("\N{NO-BREAK SPACE}", " ")
     return re.sub(r'<span class="event-bus-(?:name|time)">([^<]*)</span>', r"\1", html.replace("<wbr>", ""))
 
 

@@ -15,12 +15,13 @@ from django.urls import URLPattern
 from django.utils.translation import gettext
 
 from event_bus_kafka.admin import charts
-from event_bus_kafka.admin.ages import age, ago, moment, moment_of
+from event_bus_kafka.admin.ages import age, ago, moment, moment_of, unbroken
 from event_bus_kafka.admin.outboxes.parked import confirm_and_change, discard, release
 from event_bus_kafka.admin.outboxes.parked_row import COLUMNS, ShownRow
 from event_bus_kafka.admin.outboxes.remedies import remedy_of_held, remedy_of_parked
 from event_bus_kafka.admin.pages import Page, beside, outside_transactions
-from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Postings, Table, TextLines
+from event_bus_kafka.admin.readiness import readiness
+from event_bus_kafka.admin.shapes import Cell, Command, Facts, Marked, Posting, Postings, Stacked, Table, TextLines
 from event_bus_kafka.admin.start_commands import start_relay
 from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
@@ -193,7 +194,8 @@ def _oldest(outbox: OutboxView) -> Cell:
     if not outbox.oldest_age:
         return gettext("none waits")
     is_late = outbox.oldest_age > catalogue.OUTBOX_AFTER.total_seconds()
-    return Marked(text=age(outbox.oldest_age), mark="bad" if is_late else "good")
+    mark = "idle" if outbox.held else "good"
+    return Marked(text=unbroken(age(outbox.oldest_age)), mark="bad" if is_late else mark)
 
 
 def _relays(outbox: OutboxView) -> Cell:
@@ -201,8 +203,7 @@ def _relays(outbox: OutboxView) -> Cell:
         return gettext("unknown: %(why)s") % {"why": _why_unknown()}
     if not outbox.relays:
         return Marked(text=f"{gettext('None runs.')} {start_relay()}", mark="idle")
-    text = gettext("%(ready)d of %(all)d ready") % {"ready": outbox.ready, "all": outbox.relays}
-    return Marked(text=text, mark="good" if outbox.ready == outbox.relays else "bad")
+    return readiness(outbox.relays)
 
 
 def _why_unknown() -> str:
@@ -237,16 +238,25 @@ def _held(read: _Read) -> Table:
         rows=[
             [
                 shown(one.topic),
-                Marked(text=age(one.seconds), mark="bad" if read.has(catalogue.TOPIC_HELD, one.topic) else "idle"),
+                Marked(
+                    text=unbroken(age(one.seconds)), mark="bad" if read.has(catalogue.TOPIC_HELD, one.topic) else "idle"
+                ),
                 moment(datetime.now(UTC) - timedelta(seconds=one.seconds)),
                 shown(one.reason),
-                remedy_of_held(one.reason),
+                _what_to_do(one.reason),
                 one.relay,
             ]
             for one in read.outbox.held
         ],
         empty=gettext("No topic is held."),
     )
+
+
+def _what_to_do(reason: str) -> Cell:
+    remedy = remedy_of_held(reason)
+    if not remedy.command:
+        return str(remedy.sentence)
+    return Stacked(cells=[str(remedy.sentence), Command(command=remedy.command), str(remedy.more)])
 
 
 def _count(count: int) -> str:

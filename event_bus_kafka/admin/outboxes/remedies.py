@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import attrs
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.trouble import Trouble
 
+
+@attrs.frozen(kw_only=True)
+class HeldRemedy:
+    """The remedy for a held topic."""
+
+    sentence: str | Promise
+    """The remedy; if there is a command, the words before it."""
+    command: str = ""
+    more: str | Promise = ""
+    """Sentences after the command."""
+
+
 _OF_HELD_TOPICS = {
-    Trouble.MISSING: _(
-        "Create it: manage.py event_topics apply. If the name is wrong, correct it in EVENT_BUS_PRODUCER_CONFIG for "
-        "later events; those that wait keep the old name and need the topic to exist."
+    Trouble.MISSING: HeldRemedy(
+        sentence=_("Create it:"),
+        command="manage.py event_topics apply",
+        more=_(
+            "If the name is wrong, correct it in EVENT_BUS_PRODUCER_CONFIG for later events; those that wait keep the "
+            "old name and need the topic to exist."
+        ),
     ),
-    Trouble.FORBIDDEN: _("Give the relay's user the right WRITE on the topic."),
+    Trouble.FORBIDDEN: HeldRemedy(sentence=_("Give the relay's user the right WRITE on the topic.")),
 }
 """Reason why a topic is held → the remedy. Other reasons have no remedy of their own."""
 OF_PARKED_ROWS = {
     error_codes.MSG_SIZE_TOO_LARGE: _(
-        "Raise the limit that it met, such as the topic's max.message.bytes. Restart the relays, then release."
+        "Set the topic's max.message.bytes well above the bytes in the outbox (Kafka also counts headers and framing), "
+        "restart the relays, then release."
     ),
     "RECORD_LIST_TOO_LARGE": _("Raise the topic's segment.bytes above the size, then release."),
     "TOPIC_EXCEPTION": _(
@@ -46,12 +65,12 @@ OF_PARKED_ROWS = {
 """Error code of parked rows → the remedy. Contains each code because of which relays park rows."""
 
 
-def remedy_of_held(reason: str) -> str:
+def remedy_of_held(reason: str) -> HeldRemedy:
     """Return what the user should do about a topic that is held for ``reason``."""
     named = [row for row in error_codes.TABLE if row.code in reason]
     # The reason may seem to name several codes, since longer ones contain others, such as "_FAIL".
     found = _OF_HELD_TOPICS.get(max(named, key=lambda row: len(row.code)).trouble) if named else None
-    return str(found or gettext("Mend what the reason names; the relay's log says more."))
+    return found or HeldRemedy(sentence=gettext("Mend what the reason names; the relay's log says more."))
 
 
 def remedy_of_parked(code: str) -> str:

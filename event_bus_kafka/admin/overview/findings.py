@@ -13,6 +13,7 @@ from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age, moment
 from event_bus_kafka.admin.overview.waiting_list import link_to_group, named
 from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.readiness import reasons_of
 from event_bus_kafka.admin.shapes import Linked
 from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord
 from event_bus_kafka.operations.neglects import catalogue
@@ -72,12 +73,6 @@ def findings_of(
                 remedy=gettext("See which topics are held, and whether a relay runs and sends as much as comes."),
                 link=page.page_of(ParkedRecord).link,
             )
-
-
-def reasons_of(run: WorkerRun) -> list[str]:
-    """Return the reasons why a worker or relay that writes heartbeats is not ready. Empty: it is ready."""
-    obstacles = [shown(one) for one in run.state.get("obstacles", ())]
-    return obstacles if obstacles or run.state.get("is_alive", True) else [gettext("it hangs")]
 
 
 def _unready(page: Page, runs: Iterable[WorkerRun]) -> Iterator[OverviewFinding]:

@@ -7,13 +7,14 @@ from typing import TypeVar
 
 from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from event_bus_kafka.admin.ages import ago, moment
-from event_bus_kafka.admin.overview.findings import findings_of, reasons_of
+from event_bus_kafka.admin.overview.findings import findings_of
 from event_bus_kafka.admin.overview.history_charts import TIMES, charts_of
 from event_bus_kafka.admin.overview.waiting_list import WaitingItem, items_of, link_to_group
 from event_bus_kafka.admin.pages import Page, beside
+from event_bus_kafka.admin.readiness import readiness
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.admin.start_commands import start_relay, start_worker
 from event_bus_kafka.assembly.own_tables import own_tables
@@ -118,21 +119,10 @@ def _facts(runs: list[WorkerRun], neglects: Sequence[Neglect]) -> list[tuple[str
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):
         several = [run for run in alive if run.kind == kind]
-        items.append((label, _readiness(several) if several else _nobody(kind, neglects)))
+        items.append((label, readiness(several) if several else _nobody(kind, neglects)))
     if alive:
         items.append((gettext("Last heartbeat"), ago(min(run.silence for run in alive))))
     return items
-
-
-def _readiness(several: list[WorkerRun]) -> Marked:
-    ready = sum(not reasons_of(run) for run in several)
-    text = gettext("%(ready)d of %(all)d ready") % {"ready": ready, "all": len(several)}
-    held = len({one["topic"] for run in several for one in run.state.get("held_topics", ())})
-    if held:
-        topics = ngettext("%(count)d topic held", "%(count)d topics held", held) % {"count": held}
-        text = f"{text}, {topics}"
-    mark = "idle" if held else "good"
-    return Marked(text=text, mark=mark if ready == len(several) else "bad")
 
 
 def _nobody(kind: str, neglects: Sequence[Neglect]) -> Marked:

@@ -48,9 +48,10 @@ def items_of(found: Waiting) -> Iterator[WaitingItem]:
         text = ngettext("%(count)s parked event", "%(count)s parked events", found.parked.count)
         yield WaitingItem(text=_text(text, found.parked), model=ParkedRecord)
     for held in found.held:
+        remedy = remedy_of_held(held.reason)
         text = gettext("A relay has held the topic %(topic)s for %(age)s: %(reason)s. %(remedy)s")
         told = {"topic": shown(held.topic), "age": age(held.seconds), "reason": shown(held.reason).rstrip(".")}
-        yield WaitingItem(text=text % {**told, "remedy": remedy_of_held(held.reason)}, model=ParkedRecord)
+        yield WaitingItem(text=text % {**told, "remedy": remedy.sentence}, model=ParkedRecord, command=remedy.command)
     if found.paused.count:
         text = ngettext("%(count)s paused receiver", "%(count)s paused receivers", found.paused.count)
         yield WaitingItem(text=_text(text, found.paused), model=Heartbeat)

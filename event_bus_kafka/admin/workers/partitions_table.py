@@ -9,7 +9,7 @@ import attrs
 from django.utils.translation import gettext
 
 from event_bus_kafka.admin import charts
-from event_bus_kafka.admin.ages import age
+from event_bus_kafka.admin.ages import age, unbroken
 from event_bus_kafka.admin.shapes import Cell, Table
 from event_bus_kafka.operations.groups import GroupView
 from event_bus_kafka.operations.workers import WorkerRun
@@ -68,7 +68,7 @@ def _row(run: WorkerRun, one: Mapping[str, Any], *, has_full: bool) -> list[Cell
         _number(one["position"]),
         _number(one["end"]),
         _lag(one),
-        "–" if one["lag_age"] is None else age(one["lag_age"]),
+        "–" if one["lag_age"] is None else unbroken(age(one["lag_age"])),
         *([_window(one)] if has_full else []),
         f"{run.host}:{run.pid}",
     ]

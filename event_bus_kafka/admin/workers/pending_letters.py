@@ -42,6 +42,11 @@ class PendingLetters:
         found = beside(alias)(f"database {alias}", look).wait()
         return cls(url=url, counts=None if isinstance(found, Unanswered) else found)
 
+    @property
+    def may_overlap(self) -> bool:
+        """Whether several receivers have dead letters. They may have the same ones, so their numbers have no sum."""
+        return sum(count > 0 for count in (self.counts or {}).values()) > 1
+
     def link(self, receiver: str) -> Linked | None:
         """
         Return a link to the receiver's dead letters, without a number if the number is unknown; None if there are none.

@@ -11,9 +11,10 @@ from django.utils.timezone import get_default_timezone, is_naive, make_aware
 from django.utils.translation import gettext
 
 from event_bus_kafka.admin.ages import moment
-from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Posting, Stacked, Table, lines
+from event_bus_kafka.admin.shapes import Cell, Command, Linked, Marked, Posting, Stacked, Table, lines
 from event_bus_kafka.admin.start_commands import no_heartbeats
 from event_bus_kafka.admin.workers.pending_letters import PendingLetters
+from event_bus_kafka.admin.workers.slow_calls import SLOW_PART
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import Heartbeat, PausedReceiver
 from event_bus_kafka.operations.groups import ReceiverView
@@ -58,27 +59,33 @@ def pauses_table(pauses: Sequence[PausedReceiver], urls: Mapping[str, str]) -> T
     return Table(caption=gettext("Paused receivers"), columns=columns, rows=rows)
 
 
-def receiver_state(receiver: ReceiverView, letters: PendingLetters, users: Mapping[str, str] | None = None) -> Stacked:
+def receiver_state(
+    receiver: ReceiverView,
+    letters: PendingLetters,
+    users: Mapping[str, str] | None = None,
+    workers_url: str = "",
+) -> Stacked:
     """
     Return the receiver's state, with a link to its dead letters. ``users``: paused receiver → the user who paused it;
-    None: the cell does not say who paused the receiver, and why.
+    None: the cell does not say who paused the receiver, and why. ``workers_url``: URL of the page of workers; empty:
+    the cell is on that page.
     """
     link = letters.link(receiver.name)
-    cells: list[str | Linked | Marked] = [_marked(receiver, has_letters=bool(link))]
+    cells: list[str | Command | Linked | Marked] = [_marked(receiver, workers_url, has_letters=bool(link))]
     if receiver.pause and users is not None:
         user, reason = _about(receiver.pause, users)
         cells.append(gettext("by %(user)s: %(reason)s") % {"user": user, "reason": reason})
     return Stacked(cells=[*cells, *([link] if link else [])])
 
 
-def _marked(receiver: ReceiverView, *, has_letters: bool) -> Marked:
+def _marked(receiver: ReceiverView, workers_url: str, *, has_letters: bool) -> Marked:
     if receiver.pause:
         since = moment(receiver.pause.paused_at)
         return Marked(text=gettext("paused since %(time)s") % {"time": since}, mark=_mark(receiver.pause))
     if receiver.has_open_circuit:
         return Marked(text=gettext("circuit open: its events are held"), mark="bad")
     if receiver.is_slow:
-        return Marked(text=gettext("slow"), mark="bad")
+        return Marked(text=gettext("slow"), mark="bad", url=f"{workers_url}{SLOW_PART}")
     if receiver.has_worker:
         return Marked(text=gettext("receives"), mark="idle" if has_letters else "good")
     if not settings.heartbeat:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from django.utils.translation import gettext, ngettext
 
+from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age
 from event_bus_kafka.admin.shapes import Posting
 from event_bus_kafka.operations.workers import WorkerRun
@@ -16,6 +17,8 @@ from event_bus_kafka.shown import shown
 
 _INNERMOST = 4
 """Number of frames that are shown without a click."""
+SLOW_PART = "#slow"
+"""Address of the part of a page that lists slow calls. Only pages with slow calls have it."""
 _MOST_RECORDS = 20
 """Maximum number of records that are listed for one stack."""
 
@@ -36,8 +39,8 @@ class SlowCalls:
     """The other frames."""
     records: Sequence[str]
     """Coordinates, duration and worker of each call, the longest call first."""
-    in_flight: int
-    """Number of other records that the workers of these calls have read and not finished."""
+    where: str
+    """The workers of these calls, and the number of other records that they have read and not finished."""
     pause: Posting | None
     """A button that pauses the receiver; None: the page shows no button."""
 
@@ -63,16 +66,35 @@ def _of_one_stack(calls: Sequence[_Call], pause_url: str) -> SlowCalls:
     summary = ngettext("%(count)d record, for %(age)s", "%(count)d records, longest %(age)s", count)
     about = first["receiver"]
     button = Posting(label=gettext("Pause"), about=about, action=pause_url, fields={"receiver": about})
-    several = {(run.host, run.pid): run.state["in_flight"] for run, _ in calls}
     return SlowCalls(
         receiver=shown(about),
-        in_flight=max(sum(several.values()) - count, 0),
+        where=_where(calls),
         summary=summary % {"count": count, "age": age(first["seconds"])},
         innermost=frames[:_INNERMOST],
         outer=frames[_INNERMOST:],
         records=list(map(_record, calls[:_MOST_RECORDS])) + _more(count - _MOST_RECORDS),
         pause=button if pause_url else None,
     )
+
+
+def _where(calls: Sequence[_Call]) -> str:
+    runs = {f"{run.host}:{run.pid}": run for run, _ in calls}
+    names = [
+        gettext("%(worker)s (group %(group)s)") % {"worker": name, "group": shown(run.group)}
+        for name, run in runs.items()
+    ]
+    text = ngettext("In worker %(workers)s.", "In workers %(workers)s.", len(names)) % {"workers": ", ".join(names)}
+    others = sum(run.state["in_flight"] for run in runs.values()) - len(calls)
+    return f"{text} {_unfinished(others, len(runs))}" if others > 0 else text
+
+
+def _unfinished(records: int, workers: int) -> str:
+    text = ngettext(
+        "%(count)s other record that %(who)s read is not finished.",
+        "%(count)s other records that %(who)s read are not finished.",
+        records,
+    )
+    return text % {"count": charts.count(records), "who": ngettext("this worker has", "these workers have", workers)}
 
 
 def _record(call: _Call) -> str:

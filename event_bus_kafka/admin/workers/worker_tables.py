@@ -10,15 +10,17 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
 from event_bus_kafka.admin import charts
-from event_bus_kafka.admin.ages import age, ago, moment
+from event_bus_kafka.admin.ages import age, ago, moment, unbroken
 from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Table, lines
 from event_bus_kafka.admin.start_commands import no_heartbeats, start_relay
+from event_bus_kafka.admin.workers.slow_calls import SLOW_PART
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.operations.groups import GroupView
 from event_bus_kafka.operations.neglects.catalogue import HELD_AFTER
 from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.shown import shown
+from event_bus_kafka.telemetry.health import Obstacle
 
 
 def groups_table(
@@ -49,7 +51,7 @@ def groups_table(
                 state_of_group(one, is_neglected=one.group in neglected),
                 charts.count(len(list(one.partitions))) if one.runs else "–",
                 _lag_of_group(one),
-                "–" if one.lag_age is None else age(one.lag_age),
+                "–" if one.lag_age is None else unbroken(age(one.lag_age)),
                 lines(_held_up_by(one)),
                 *([_paused(len(one.pauses(pauses)))] if about_pauses else []),
             ]
@@ -76,16 +78,23 @@ def state_of_group(group: GroupView, *, is_neglected: bool) -> Marked:
     return Marked(text=gettext("%(count)d ready") % {"count": count}, mark="good")
 
 
-def _held_up_by(group: GroupView) -> Iterator[str]:
-    """Yield what keeps the group from its events; if no worker runs, the command that starts one."""
+def _held_up_by(group: GroupView) -> Iterator[str | Linked]:
+    """
+    Yield what keeps the group from its events; if no worker runs, the command that starts one. Slow receivers are
+    links to the part of the page that says where they are in the code.
+    """
     if not group.runs and settings.heartbeat:
         yield gettext("start a worker:")
         yield group.start_command
-    yield from map(shown, group.obstacles)
+    has_slow = any(run.state["slow_receivers"] for run in group.runs)
+    for text in group.obstacles:
+        is_slow = has_slow and text.startswith(Obstacle.SLOW.value)
+        yield Linked(text=shown(text), url=SLOW_PART) if is_slow else shown(text)
 
 
 def _paused(count: int) -> str:
-    return ngettext("%(count)d receiver", "%(count)d receivers", count) % {"count": count} if count else "–"
+    text = ngettext("%(count)d receiver", "%(count)d receivers", count)
+    return unbroken(text % {"count": count}) if count else "–"
 
 
 def _lag_of_group(group: GroupView) -> str:
@@ -108,7 +117,7 @@ def workers_table(runs: Sequence[WorkerRun], start: str = "") -> Table:
             charts.count(run.state["in_flight"]),
             charts.count(run.state["held_keys"]),
             gettext("up to %(awake)d of %(all)d") % {"awake": run.state["lanes_awake"], "all": run.state["lanes"]},
-            ago(run.silence),
+            unbroken(ago(run.silence)),
             moment(run.started),
             run.version,
         ]
@@ -157,7 +166,7 @@ def relays_table(runs: Sequence[WorkerRun]) -> Table:
                 *([database] if names_databases else []),
                 charts.count(sum(run.state["depth"].values())) if "depth" in run.state else gettext("not counted"),
                 lines(_held(one) for one in run.state.get("held_topics", ())),
-                ago(run.silence),
+                unbroken(ago(run.silence)),
                 moment(run.started),
                 run.version,
             ]
@@ -168,7 +177,7 @@ def relays_table(runs: Sequence[WorkerRun]) -> Table:
 
 
 def _held(topic: Mapping[str, Any]) -> str:
-    about = {"topic": shown(topic["topic"]), "age": age(topic["seconds"])}
+    about = {"topic": shown(topic["topic"]), "age": unbroken(age(topic["seconds"]))}
     return gettext("%(topic)s, for %(age)s") % about
 
 
@@ -185,7 +194,7 @@ def _liveness(run: WorkerRun) -> Marked:
     if not run.state.get("is_alive", True):
         return Marked(text=gettext("hangs"), mark="bad")
     if obstacles := "; ".join(map(shown, run.state.get("obstacles", ()))):
-        return Marked(text=obstacles, mark="bad")
+        return Marked(text=obstacles, mark="bad", url=SLOW_PART if run.state.get("slow_receivers") else "")
     if held := run.state.get("held_topics", ()):
         text = ngettext("ready, holds %(count)d topic", "ready, holds %(count)d topics", len(held))
         is_neglected = max(one["seconds"] for one in held) > HELD_AFTER.total_seconds()

@@ -50,14 +50,16 @@ class WorkersPage(Page):
         runs, pauses = workers(), paused_receivers()
         several, called = groups(runs, settings.subscriptions), receivers(runs, pauses)
         letters = PendingLetters.of([one.name for one in called], self.page_of(DeadLetter).url())
+        urls = self._urls(request)
         context = {
             "groups": groups_table(several, pauses, _neglected(runs), partial(self.url, "group")),
             "workers": workers_table([run for run in runs if run.kind == "consumer"], start_worker()),
             "relays": relays_table([run for run in runs if run.kind == "relay"]),
             "has_held_topics": any(run.is_alive and run.state.get("held_topics") for run in runs),
             "outbox": self.page_of(ParkedRecord),
-            "receivers": receivers_table(called, letters, self._urls(request)),
-            "slow": slow_calls(runs),
+            "receivers": receivers_table(called, letters, urls),
+            "letters_may_overlap": letters.may_overlap,
+            "slow": slow_calls(runs, pause_url=urls.get("pause", "")),
             "slow_after": age(settings.slow_receiver),
         }
         return self.draw(request, "workers", self.title, context)

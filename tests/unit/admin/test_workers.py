@@ -45,7 +45,9 @@ def change(pid: int, **state: Any) -> None:
 def marks(*place: str) -> dict[str, str]:
     """Return the text of each marked cell or line on a page → its mark."""
     html = unbroken(client_with(Right.VIEW).get(url(*place)).content.decode())
-    return {text: mark for mark, text in re.findall(r'event-bus-mark event-bus-(\w+)"><span>([^<]+)', html)}
+    return {
+        text: mark for mark, text in re.findall(r'event-bus-mark event-bus-(\w+)"><span>(?:<a [^>]+>)?([^<]+)', html)
+    }
 
 
 def slow(receiver: str, offset: int, seconds: float, stack: str) -> dict[str, Any]:
@@ -85,9 +87,23 @@ def test_slow_calls_at_the_same_place_in_the_code_are_shown_once() -> None:
     assert "event-bus-button" not in html
 
 
-def test_the_slow_calls_of_a_group_have_a_button_that_pauses_their_receiver() -> None:
+def test_what_is_slow_links_to_its_place_in_the_code(receiver: str) -> None:
+    change(100, slow_receivers=[slow(receiver, 1, 240, "/srv/mail.py:8 in mail")])
+    html = unbroken(client_with(Right.VIEW).get(url()).content.decode())
+    obstacle = '<a href="#slow">slow receiver: app.receivers.grade</a>'
+    assert html.count(obstacle) == 2, "as what holds the group up, and as the state of the worker"
+    assert '<a href="#slow">slow</a>' in html
+    event_type = admin.site.get_model_admin(HistoryRow).url("type", TYPE)  # type: ignore[attr-defined]
+    assert f'<a href="{url()}#slow">slow</a>' in client_with(Right.VIEW).get(event_type).content.decode()
+    for pid in (100, 102):
+        change(pid, slow_receivers=[])
+    assert "#slow" not in client_with(Right.VIEW).get(url()).content.decode()
+
+
+def test_the_slow_calls_have_a_button_that_pauses_their_receiver() -> None:
     client = client_with(Right.VIEW, Right.OPERATE)
-    assert f'action="{url("pause")}"' in client.get(url("group", "mail")).content.decode()
+    for place in ([], ["group", "mail"]):
+        assert f'action="{url("pause")}"' in client.get(url(*place)).content.decode()
     assert "event-bus-button" not in client_with(Right.VIEW).get(url("group", "mail")).content.decode()
 
 
@@ -234,7 +250,7 @@ def test_a_group_without_a_worker_is_red_only_if_the_overview_calls_it_neglected
     Heartbeat.objects.filter(kind="consumer").update(stopped_at=1)
     assert (
         marks()["no worker runs, and records wait"]
-        == marks("group", "mail")["No worker runs, and records wait."]
+        == marks("group", "mail")["No worker runs, and records wait: the group receives nothing."]
         == "bad"
     )
     overview = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
@@ -242,7 +258,8 @@ def test_a_group_without_a_worker_is_red_only_if_the_overview_calls_it_neglected
     assert 'event-bus-bad"><span>None runs.</span>' in overview
     for row in Heartbeat.objects.filter(kind="consumer"):
         change(row.pid, partitions=[one | {"lag": 0} for one in row.state["partitions"]])
-    assert marks()["no worker runs"] == marks("group", "mail")["No worker runs."] == "idle"
+    assert marks()["no worker runs"] == marks("group", "mail")["No worker runs: the group receives nothing."] == "idle"
+    assert "stop the workers" not in page(Heartbeat, "group", "mail")
     overview = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
     assert "A consumer group has records to read" not in overview
     assert 'event-bus-idle"><span>None runs.</span>' in overview
@@ -280,14 +297,19 @@ def test_a_receiver_with_dead_letters_is_not_green_and_links_to_them(
     assert seen() == ("idle", True)
     assert f"{receiver} {TYPE} receives 3 dead letters" in page(Heartbeat)
     assert "receives 3 dead letters" in page(HistoryRow, "type", TYPE)
+    assert "counts for each of them" not in page(Heartbeat)
     monkeypatch.setattr(pending_letters, "MOST_COUNTED", 2)
     assert f"{receiver} {TYPE} receives 2 or more dead letters" in page(Heartbeat)
     client = client_with(Right.VIEW)
     client.get(url())
     with django_assert_max_num_queries(15):
         client.get(url())
-    DeadLetterEntry.objects.update(receiver="app.other")
+    monkeypatch.setattr(pending_letters, "MOST_COUNTED", 3)
+    DeadLetterEntry.objects.filter(pk=DeadLetterEntry.objects.latest("pk").pk).update(receiver="app.other")
     PausedReceiver.objects.pause("app.other", at=datetime.now(UTC))
+    assert "A dead letter of several receivers counts for each of them." in page(Heartbeat)
+    monkeypatch.setattr(pending_letters, "MOST_COUNTED", 2)
+    DeadLetterEntry.objects.update(receiver="app.other")
     assert f"{receiver} {TYPE} receives its dead letters" in page(Heartbeat)
 
 
@@ -296,7 +318,9 @@ def test_the_page_of_a_group_links_to_its_dead_letters_and_to_what_to_do_about_s
     assert '/deadletter/?group=mail">Dead letters of this group' in html
     assert html.index('href="#slow"') < html.index('id="slow"') < html.index("Partitions and offsets")
     change(100, in_flight=177)
-    assert "176 other records are in flight where it runs" in page(Heartbeat, "group", "mail")
+    shown = page(Heartbeat, "group", "mail")
+    assert "In worker worker:100 (group mail). 176 other records that this worker has read are not finished." in shown
+    assert "stop the workers of this group" in shown
 
 
 def test_many_partitions_without_lag_are_folded() -> None:
