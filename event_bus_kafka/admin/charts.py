@@ -88,7 +88,8 @@ class Chart:
         if self._most:
             return ""
         if self.is_current:
-            return gettext("Nothing was counted up to %(last)s.") % {"last": self.last}
+            end = self.begins[-1] + (self.begins[-1] - self.begins[-2])
+            return gettext("No counts were written up to %(end)s; newer ones may follow.") % {"end": _minute(end)}
         return gettext("Nothing has been counted for this time yet.")
 
     @property

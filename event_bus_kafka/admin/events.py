@@ -10,7 +10,6 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
-import attrs
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.text import capfirst
@@ -20,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import moment
 from event_bus_kafka.admin.pages import Page, outside_transactions
-from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table, lines
+from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Stacked, Table, lines
 from event_bus_kafka.admin.workers.pending_letters import PendingLetters
 from event_bus_kafka.admin.workers.receivers_table import receiver_state
 from event_bus_kafka.conf.routes import full_topic, routes
@@ -105,9 +104,9 @@ class EventsPage(Page):
         return self.draw(request, "event_type", event_type, context)
 
     def _letters(self, event_type: str) -> Linked:
-        """Return a link to the dead letters of an event type."""
+        """Return a link to the dead letters of an event type that exist now, which may be fewer than were counted."""
         page = self.page_of(DeadLetter)
-        return Linked(text=page.title, url=f"{page.url()}?{urlencode({'event_type': event_type})}")
+        return Linked(text=gettext("those that wait now"), url=f"{page.url()}?{urlencode({'event_type': event_type})}")
 
     def where(self, request: HttpRequest) -> HttpResponse:
         """Search for an event by its id or key in Kafka and in this service's tables."""
@@ -187,7 +186,7 @@ def _volume(volume: Mapping[str, int], letters: Linked | None) -> Facts:
     items: list[tuple[str, Cell]] = []
     for outcome, number in sorted(volume.items(), key=_place):
         text = charts.count(number)
-        cell = attrs.evolve(letters, text=text) if letters and outcome == _DEAD_LETTERED else text
+        cell = Stacked(cells=[text, letters]) if letters and outcome == _DEAD_LETTERED else text
         items.append((capfirst(str(_OUTCOMES.get(outcome, shown(outcome)))), cell))
     return Facts(items=items)
 

@@ -18,6 +18,15 @@ FAULTS = (
         tests=("unit/operations/test_outcome.py",),
     ),
     Fault(
+        name="a group that has given an event up is said to have handled it",
+        file="operations/whereabouts/outcome.py",
+        scope="_groups",
+        old="one.reached is Reached.BEYOND and one.group in failed",
+        new="False",
+        harm="an operator waits for a group that will not try again",
+        tests=("unit/operations/test_outcome.py",),
+    ),
+    Fault(
         name="the outcome is silent about places that could not be searched",
         file="operations/whereabouts/outcome.py",
         scope="_not_found",

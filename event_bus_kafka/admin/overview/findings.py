@@ -94,14 +94,19 @@ def _unready(page: Page, runs: Iterable[WorkerRun]) -> Iterator[OverviewFinding]
 
 def _remedy(reason: str) -> str:
     if reason.startswith(Obstacle.SLOW.value):
-        return gettext("See where it hangs. Pause the receiver there if it must not hold up others.")
+        return gettext(
+            "See where it hangs. Pause the receiver there if it must not hold up others: its events then become dead "
+            "letters; replay them after Resume."
+        )
     return gettext("See what holds it up. The worker's log says more.")
 
 
 def _lag(runs: Iterable[WorkerRun]) -> str:
     """Return how many records are left to the workers, as the end of a sentence; empty: that is not known."""
     known = [one["lag"] for run in runs for one in run.state.get("partitions", ()) if one["lag"] is not None]
-    return gettext(". Lag: %(lag)s.") % {"lag": charts.count(sum(known))} if known else ""
+    lag = sum(known)
+    text = ngettext(". Lag: %(lag)s record.", ". Lag: %(lag)s records.", lag)
+    return text % {"lag": charts.count(lag)} if known else ""
 
 
 def _workers(count: int) -> str:

@@ -121,7 +121,9 @@ def _facts(runs: list[WorkerRun], neglects: Sequence[Neglect]) -> list[tuple[str
         several = [run for run in alive if run.kind == kind]
         items.append((label, readiness(several) if several else _nobody(kind, neglects)))
     if alive:
-        items.append((gettext("Last heartbeat"), ago(min(run.silence for run in alive))))
+        of_relays = all(run.kind == "relay" for run in alive)
+        label = gettext("Last heartbeat of a relay") if of_relays else gettext("Last heartbeat")
+        items.append((label, ago(min(run.silence for run in alive))))
     return items
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from event_bus_kafka.models import EntryState
 from event_bus_kafka.operations.whereabouts.answer import GroupPlace, LetterPlace, Reached, Whereabouts
@@ -46,7 +46,7 @@ def _of_event(answer: Whereabouts) -> Iterator[str]:
             yield f"Parked in the outbox, as Kafka refused it ({row.code}): it waits for a release."
         else:
             yield "Waits in the outbox: no relay has sent it yet."
-    yield from _groups([one for record in answer.records for one in record.groups], _has_failed(answer))
+    yield from _groups(answer, [one for record in answer.records for one in record.groups])
     if any(not one.is_dead_letter and not one.groups for one in answer.records):
         yield "In Kafka: no group that could be seen has committed an offset there."
     yield from _ended(answer.letters)
@@ -64,16 +64,23 @@ def _failures(letter: LetterPlace) -> Iterator[str]:
     yield f"Dead letter {letter.letter} waits for a replay."
 
 
-def _groups(groups: Iterable[GroupPlace], has_failed: bool) -> Iterator[str]:
+def _groups(answer: Whereabouts, groups: Sequence[GroupPlace]) -> Iterator[str]:
+    failed = {one.group for one in answer.letters if one.is_open}
     names: dict[Reached, list[str]] = {}
+    moved: list[str] = []
     for one in groups:
-        names.setdefault(one.reached, []).append(one.group)
+        if one.reached is Reached.BEYOND and one.group in failed:
+            moved.append(f"The group {one.group} has moved on (committed offset {one.committed})")
+        else:
+            names.setdefault(one.reached, []).append(one.group)
+    for text in dict.fromkeys(moved):
+        yield f"{text}: it will not try again by itself."
     if waiting := [*names.get(Reached.BEHIND, ()), *names.get(Reached.NOTHING, ())]:
         yield f"On its way: {_those(waiting)} not finished it yet."
     if taken := names.get(Reached.TAKEN):
         yield f"Skipped: it was quarantined for {_names(taken)}."
     if beyond := names.get(Reached.BEYOND):
-        known = "" if has_failed else ", and no receiver failed as far as is known"
+        known = "" if _has_failed(answer) else ", and no receiver failed as far as is known"
         yield f"Handled: {_those(beyond)} committed beyond it{known}."
 
 

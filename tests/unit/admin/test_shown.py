@@ -88,6 +88,7 @@ def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_w
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"], "late": ["grades"]}):
         shown = page(EventBus)
     assert "All is well" not in shown
+    assert " Last heartbeat " in shown
     assert "receives nothing. Start one: manage.py consume_events -g late – Group late" in shown
     assert "the group mail" not in shown
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
@@ -99,14 +100,14 @@ def test_the_overview_names_workers_that_are_not_ready_with_their_groups_and_rea
     reason = mail.get(pid=100).state["obstacles"][0]
     mail.filter(pid=100).update(pid=7)
     shown = page(EventBus)
-    assert f"A worker of the group mail is not ready. worker:7: {reason}. Lag: 6. See where it hangs. " in shown
+    assert f"A worker of the group mail is not ready. worker:7: {reason}. Lag: 6 records. See where it hangs. " in shown
     for row in mail:
         row.state |= {"obstacles": [], "is_alive": False}
         row.save()
     shown = page(EventBus)
     assert (
-        "2 workers of the group mail are not ready. worker:7, worker:102: it hangs. Lag: 12. See what holds it up. "
-        in shown
+        "2 workers of the group mail are not ready. worker:7, worker:102: it hangs. Lag: 12 records. "
+        "See what holds it up. " in shown
     )
     assert "1 of 3 ready" in shown
 
@@ -127,9 +128,11 @@ def test_the_overview_is_red_about_a_group_without_a_worker_only_if_records_are_
     assert mark() == "idle"
     shown = page(EventBus)
     assert (
-        "Nothing is neglected, as far as is known. How much waits for a group without a worker is not known." in shown
+        "Nothing is neglected, as far as is known. How much waits for a group without a worker is not known here. "
+        "To see it: manage.py event_offsets show -g GROUP" in shown
     )
     assert "what waits has not waited for too long" not in shown
+    assert "Last heartbeat of a relay" in shown
 
 
 def test_the_overview_shows_old_rows_of_an_outbox_although_a_relay_runs() -> None:
@@ -227,7 +230,7 @@ def test_empty_charts_deny_events_only_if_the_latest_minutes_are_counted() -> No
     shown = page(EventBus)
     assert "so the last two minutes may be missing" in shown
     assert before in shown
-    assert "Nothing was counted up to" not in shown
+    assert "No counts were written up to" not in shown
     minute = int(datetime.now(UTC).timestamp() * 1000) // 60_000 * 60_000
     numbers = {"count": 1, "seconds": 0.0, "longest": 0.0, "span": 60, "service": "s", "event_type": TYPE}
     HistoryRow.objects.create(id="0" * 32, receiver="", outcome="skipped", begins=minute - 600_000, **numbers)
@@ -237,7 +240,7 @@ def test_empty_charts_deny_events_only_if_the_latest_minutes_are_counted() -> No
             id=f"{number:032}", receiver="", outcome="skipped", begins=minute - number * 60_000, **numbers
         )
     shown = page(EventBus)
-    assert f"Nothing was counted up to {moment_of(minute - 60_000)[:10]}" in shown
+    assert f"No counts were written up to {moment_of(minute)[:10]}" in shown
     assert before not in shown
 
 
@@ -260,6 +263,7 @@ def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
     assert drawn(0, 1, 1000) == ("0.0,120.0 300.0,117.0 600.0,0.0 peak 1,000", "a: peak 1,000", False)
     assert drawn(None, None, None) == (" none counted", "a", False)
     empty = Chart(title="T", begins=times, series=[Series(label="a", values=[None] * 3)], say=charts.count)
+    assert empty.empty == "No counts were written up to 2025-12-31 21:00 CST; newer ones may follow."
     assert empty.alternative.endswith(" CST. a: no values.")
     assert drawn(0, 0, 0) == (" none counted", "a", False), "lines at 0 would hide each other"
 

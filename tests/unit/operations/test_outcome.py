@@ -85,9 +85,15 @@ _UNSEEN = Unseen(what="topic grades", why="no answer")
     ("answer", "told"),
     [
         (
-            _answer(records=(_HANDLED,), letters=(_OPEN,)),
+            _answer(records=(_HANDLED, _HANDLED), letters=(_OPEN,)),
             "Failed: app.print_on_paper, 3 attempts, RuntimeError. Dead letter 21 waits for a replay. "
-            "Handled: group mail has committed beyond it.",
+            "The group mail has moved on (committed offset 4): it will not try again by itself.",
+        ),
+        (
+            _answer(records=(_record(("mail", Reached.BEYOND), ("exams", Reached.BEYOND)),), letters=(_OPEN,)),
+            "Failed: app.print_on_paper, 3 attempts, RuntimeError. Dead letter 21 waits for a replay. "
+            "The group mail has moved on (committed offset 4): it will not try again by itself. "
+            "Handled: group exams has committed beyond it.",
         ),
         (
             _answer(records=(_HANDLED,)),
