@@ -125,8 +125,8 @@ class Settlement:
 
     def keep(self, ledger: Ledger) -> None:
         """
-        Remember, for each topic without a remembered row, the first row of a failed batch that was to be removed or
-        parked. Limit the next batch to one row.
+        Remember rows of a failed batch: for each topic, the first row that should have been removed or parked. A row
+        that is already remembered for the topic is kept. Limit the next batch to one row.
         """
         unsettled: list[tuple[Row, BrokerError | None]] = [*((row, None) for row in ledger.unremoved), *ledger.refused]
         for row, error in sorted(unsettled, key=lambda found: found[0].id):

@@ -25,7 +25,10 @@ from tests.support.workers import worker
 pytestmark = pytest.mark.real
 
 LAST = 99
-"""The user of additional events. They are sent because Kafka does not compact the newest records."""
+"""
+Id of the user in events that are sent only so that Kafka compacts the events before them. Kafka does not compact the
+segment to which it writes.
+"""
 
 
 def change(topic: str, source: dict[int, str], *, times: int, chance: Random) -> None:
