@@ -18,9 +18,10 @@ class PendingCalls:
     """
     Background calls for one batch. They run one after the other, in the order in which :meth:`begin` was called.
 
-    After a failed call no later call runs. If the removal of a row fails, the row stays in the outbox and is sent again.
-    If a later call then removed a newer row of the same key, the older row would become the last record of the key in
-    Kafka. A failure also stops the batch. ``len()`` is the number of calls that were begun and that :meth:`take` has not taken yet.
+    After a failed call no later call runs. If the removal of a row fails, the row stays in the outbox and is sent
+    again. If a later call then removed a newer row of the same key, the older row would become the last record of the
+    key in Kafka. A failure also stops the batch. ``len()`` is the number of calls that were begun and that :meth:`take`
+    has not taken yet.
     """
 
     def __init__(self, thread: BackgroundThread, batch: Batch) -> None:

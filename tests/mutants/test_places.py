@@ -38,7 +38,7 @@ def test_the_code_of_a_fault_is_found_in_any_layout_and_must_occur_exactly_once(
             fault.applied_to(stale)
 
 
-def test_each_room_that_runs_in_production_has_faults() -> None:
+def test_each_subpackage_that_runs_in_production_has_a_mutant() -> None:
     rooms = {folder.name for folder in PACKAGE.glob("*/") if (folder / "__init__.py").exists()}
     of_faults = {fault.file.partition("/")[0] for fault in FAULTS if "/" in fault.file}
     assert rooms - of_faults == {"migrations", "sandbox", "testing"}, "each room that runs in production has faults"

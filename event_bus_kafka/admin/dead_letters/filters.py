@@ -41,7 +41,7 @@ def _offering(name: str) -> forms.TextInput:
 
 
 class FilterForm(forms.Form):
-    """Filters that a user can combine. URLs contain these filters, because none of them identifies a single event."""
+    """Filters that a user can combine. They may stand in URLs, because none of them is a key or an id of an event."""
 
     group = forms.CharField(widget=_offering("group"), label=_("Group"), max_length=255, required=False)
     topic = forms.CharField(widget=_offering("topic"), label=_("Topic"), max_length=249, required=False)

@@ -1,4 +1,4 @@
-"""Plans which receivers a replay of a dead letter calls, and which missing receivers are replaced by stand-ins."""
+"""Plans the replay of a dead letter: which receivers are called, and which stand-ins replace missing receivers."""
 
 from __future__ import annotations
 

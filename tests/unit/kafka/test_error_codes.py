@@ -106,7 +106,7 @@ def test_s11_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -
         assert row_outcome(BrokerError(code, "")) is OUTCOMES.get(code, unlisted), code
 
 
-def test_only_the_expected_error_codes_have_a_note_that_two_places_treat_them_differently() -> None:
+def test_only_the_expected_error_codes_are_marked_as_treated_differently_in_two_places_of_the_code() -> None:
     assert {row.code for row in TABLE if row.disagrees} == {
         "UNKNOWN_TOPIC_OR_PART",
         "_DESTROY",

@@ -208,7 +208,7 @@ def test_the_counted_memory_of_ordinary_records_is_at_most_a_quarter_too_high(na
     assert taken <= counted <= 1.25 * taken
 
 
-def test_an_event_of_900_kb_is_read_unless_its_rows_exceed_the_memory_limit() -> None:
+def test_an_event_of_900_kb_is_read_unless_its_decoded_values_exceed_the_memory_limit() -> None:
     """The first event needs 52 MB of memory. The second event needs 150 MB, which exceeds the limit."""
     codec, body = rows("two numbers", 127_000)
     assert 880_000 < len(body) < 900_000
