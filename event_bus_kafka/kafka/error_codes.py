@@ -22,13 +22,17 @@ FAIL = "_FAIL"
 FATAL = "_FATAL"
 GROUP_ID_NOT_FOUND = "GROUP_ID_NOT_FOUND"
 INVALID_ARG = "_INVALID_ARG"
+INVALID_RECORD = "INVALID_RECORD"
 MSG_SIZE_TOO_LARGE = "MSG_SIZE_TOO_LARGE"
 NO_SCHEMA = "_NO_SCHEMA"
 PARTITION_EOF = "_PARTITION_EOF"
+POLICY_VIOLATION = "POLICY_VIOLATION"
 QUEUE_FULL = "_QUEUE_FULL"
+RECORD_LIST_TOO_LARGE = "RECORD_LIST_TOO_LARGE"
 STATE = "_STATE"
 TIMED_OUT = "_TIMED_OUT"
 TOPIC_ALREADY_EXISTS = "TOPIC_ALREADY_EXISTS"
+TOPIC_EXCEPTION = "TOPIC_EXCEPTION"
 UNKNOWN_TOPIC_OR_PART = "UNKNOWN_TOPIC_OR_PART"
 UNREADABLE_ROW = "_UNREADABLE_ROW"
 UNSUPPORTED_FEATURE = "_UNSUPPORTED_FEATURE"
@@ -159,10 +163,10 @@ TABLE = (
     ),
     # The record itself is refused.
     Meaning(MSG_SIZE_TOO_LARGE, final=True, row_outcome=RowOutcome.PARK, of_the_row=True),
-    Meaning("RECORD_LIST_TOO_LARGE", final=True, row_outcome=RowOutcome.PARK, of_the_row=True),  # for a segment
-    Meaning("TOPIC_EXCEPTION", final=True, row_outcome=RowOutcome.PARK),
-    Meaning("INVALID_RECORD", final=True, row_outcome=RowOutcome.PARK),
-    Meaning("POLICY_VIOLATION", final=True, row_outcome=RowOutcome.PARK),
+    Meaning(RECORD_LIST_TOO_LARGE, final=True, row_outcome=RowOutcome.PARK, of_the_row=True),  # for a segment
+    Meaning(TOPIC_EXCEPTION, final=True, row_outcome=RowOutcome.PARK),
+    Meaning(INVALID_RECORD, final=True, row_outcome=RowOutcome.PARK),
+    Meaning(POLICY_VIOLATION, final=True, row_outcome=RowOutcome.PARK),
     # The writer's schema has no row; no record can be made of the row; the client cannot send such a record.
     Meaning(NO_SCHEMA, final=True, row_outcome=RowOutcome.PARK, of_the_row=True, ours=True),
     Meaning(UNREADABLE_ROW, final=True, row_outcome=RowOutcome.PARK, of_the_row=True, ours=True),

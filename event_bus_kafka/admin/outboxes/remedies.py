@@ -39,15 +39,15 @@ OF_PARKED_ROWS = {
         "Set the topic's max.message.bytes well above the bytes in the outbox (Kafka also counts headers and framing), "
         "restart the relays, then release."
     ),
-    "RECORD_LIST_TOO_LARGE": _("Raise the topic's segment.bytes above the size, then release."),
-    "TOPIC_EXCEPTION": _(
+    error_codes.RECORD_LIST_TOO_LARGE: _("Raise the topic's segment.bytes above the size, then release."),
+    error_codes.TOPIC_EXCEPTION: _(
         "Kafka takes no records for a topic of this name. Correct the name in EVENT_BUS_PRODUCER_CONFIG for later "
         "events. These keep the old name: discard them."
     ),
-    "INVALID_RECORD": _(
+    error_codes.INVALID_RECORD: _(
         "The broker's log names the rule that the record breaks. Change the topic's settings, then release."
     ),
-    "POLICY_VIOLATION": _(
+    error_codes.POLICY_VIOLATION: _(
         "A policy of the Kafka cluster forbids it: ask who runs the cluster. Release once it is allowed."
     ),
     error_codes.NO_SCHEMA: _(
