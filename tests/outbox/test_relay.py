@@ -162,7 +162,7 @@ def test_a_notification_wakes_a_waiting_relay_on_postgresql(service: Service) ->
 def test_a_relay_leaves_shards_to_others_while_the_backlog_is_large(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as the relay seems to be the only one, it leaves shards only once in a time."""
+    """As long as the relay seems to be the only one, it leaves shards only every few seconds."""
     asked: list[int] = []
     claim = Claims.claim
 
