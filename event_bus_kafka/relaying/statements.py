@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -37,7 +38,7 @@ class Dialect:
     """The statement that deletes rows by look-ups of their ids. The ids are its only parameter."""
     ids: Callable[[Sequence[int]], str]
     """Converts ids to the parameter of ``remove``."""
-    remove_range: str
+    remove_range: str = f"DELETE FROM {_OUTBOX} WHERE id BETWEEN %s AND %s"
     """
     The statement that deletes a range of ids. Its parameters are the first and the last id. The range must contain no
     row that is to stay, and nobody else may lock the row after the range, because InnoDB may lock that row, too.
@@ -207,14 +208,11 @@ def _array(ids: Sequence[int]) -> str:
 
 def runs_of(ids: Sequence[int]) -> list[tuple[int, int]]:
     """Return the first and last id of each run of consecutive ids."""
-    runs: list[tuple[int, int]] = []
-    for number in sorted(ids):
-        first, last = runs[-1] if runs else (number, number)
-        if number - last > 1:
-            runs.append((number, number))
-        else:
-            runs[-1:] = [(first, number)]
-    return runs
+    ordered = sorted(ids)
+    gaps = [(last, first) for last, first in pairwise(ordered) if first - last > 1]
+    firsts = [*ordered[:1], *(first for _, first in gaps)]
+    lasts = [*(last for last, _ in gaps), *ordered[-1:]]
+    return list(zip(firsts, lasts, strict=True))
 
 
 def _are_ids_on_postgresql(ids: Sequence[int]) -> tuple[str, list[Any]]:
@@ -230,14 +228,11 @@ def _are_ids_on_mysql(ids: Sequence[int]) -> tuple[str, list[Any]]:
     return " OR ".join([*ranges, f"id IN ({_list(sorted(others))})"] if others else ranges), []
 
 
-_REMOVE_RANGE = "{} WHERE id BETWEEN %s AND %s"
-
 DIALECTS = {
     "postgresql": Dialect(
         are_ids=_are_ids_on_postgresql,
         remove=f"DELETE FROM {_OUTBOX} WHERE id = ANY(%s::bigint[])",
         ids=_array,
-        remove_range=_REMOVE_RANGE.format(f"DELETE FROM {_OUTBOX}"),
         quote='"',
         of_shard="r.shard BETWEEN {0} AND {0}",  # with = the server may use the primary key, and read all rows
         of_topic="r.topic BETWEEN %s AND %s{0} ORDER BY r.topic, r.id",  # likewise
@@ -251,7 +246,7 @@ DIALECTS = {
         f"STRAIGHT_JOIN {_OUTBOX} AS r ON r.id = j.id",
         ids=json.dumps,
         remove_range="/*M! SET STATEMENT sql_safe_updates = 1 FOR */ "  # MariaDB
-        + _REMOVE_RANGE.format(f"DELETE /*+ SET_VAR(sql_safe_updates = 1) */ FROM {_OUTBOX}"),  # MySQL
+        f"DELETE /*+ SET_VAR(sql_safe_updates = 1) */ FROM {_OUTBOX} WHERE id BETWEEN %s AND %s",  # MySQL
         quote="`",
         forces_index=True,
         session=f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}, wait_timeout = {IDLE_TRANSACTION_TIMEOUT}",
@@ -261,7 +256,6 @@ DIALECTS = {
         are_ids=lambda ids: ("id IN (SELECT value FROM json_each(%s))", [json.dumps(ids)]),
         remove=f"DELETE FROM {_OUTBOX} WHERE id IN (SELECT value FROM json_each(%s))",
         ids=json.dumps,
-        remove_range=_REMOVE_RANGE.format(f"DELETE FROM {_OUTBOX}"),
         quote='"',
         locks=False,
     ),

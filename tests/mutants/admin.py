@@ -99,8 +99,8 @@ FAULTS = (
     Fault(
         name="a receiver that was paused on purpose a minute ago is red",
         file="admin/workers/receivers_table.py",
-        scope="_mark",
-        old='"bad" if datetime.now(UTC) - pause.paused_at > PAUSED_AFTER else "idle"',
+        scope="pause_mark",
+        old='"bad" if datetime.now(UTC) - paused_at > PAUSED_AFTER else "idle"',
         new='"bad"',
         harm="an operator learns to ignore what is red",
         tests=("unit/admin/test_workers.py",),

@@ -6,18 +6,18 @@ record, by the record's event type.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.db import connections, router
 from django.utils.translation import gettext as _
 
 from event_bus_kafka.admin.ages import moment
 from event_bus_kafka.admin.shapes import Cell, Marked, Table, lines
+from event_bus_kafka.admin.workers.receivers_table import pause_mark
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations.event_catalogue import EventTypeView, event_types
-from event_bus_kafka.operations.neglects.catalogue import PAUSED_AFTER
 from event_bus_kafka.operations.pauses import paused_receivers
 from event_bus_kafka.operations.record_replay import listening
 from event_bus_kafka.operations.requested_runs.run_requests import TopicArguments
@@ -92,7 +92,7 @@ def _state(paused_at: datetime | None) -> Cell:
     if paused_at is None:
         return _("not paused")
     words = _("paused since %(time)s; this replay calls it nevertheless") % {"time": moment(paused_at)}
-    return Marked(text=words, mark="bad" if datetime.now(UTC) - paused_at > PAUSED_AFTER else "idle")
+    return Marked(text=words, mark=pause_mark(paused_at))
 
 
 def _paused() -> Mapping[str, datetime]:

@@ -48,7 +48,7 @@ def pauses_table(pauses: Sequence[PausedReceiver], urls: Mapping[str, str]) -> T
     """Return the table of a group's paused receivers. ``urls``: as for :func:`receivers_table`."""
     users = _users_who_paused(pauses)
     rows: list[list[Cell]] = [
-        [shown(one.receiver), Marked(text=moment(one.paused_at), mark=_mark(one)), *_about(one, users)]
+        [shown(one.receiver), Marked(text=moment(one.paused_at), mark=pause_mark(one.paused_at)), *_about(one, users)]
         for one in pauses
     ]
     columns = [gettext("Receiver"), gettext("Paused since"), gettext("Paused by"), gettext("Reason of the pause")]
@@ -81,7 +81,9 @@ def receiver_state(
 def _marked(receiver: ReceiverView, workers_url: str, *, has_letters: bool) -> Marked:
     if receiver.pause:
         since = moment(receiver.pause.paused_at)
-        return Marked(text=gettext("paused since %(time)s") % {"time": since}, mark=_mark(receiver.pause))
+        return Marked(
+            text=gettext("paused since %(time)s") % {"time": since}, mark=pause_mark(receiver.pause.paused_at)
+        )
     if receiver.has_open_circuit:
         return Marked(text=gettext("circuit open: its events are held"), mark="bad")
     if receiver.is_slow:
@@ -93,9 +95,9 @@ def _marked(receiver: ReceiverView, workers_url: str, *, has_letters: bool) -> M
     return Marked(text=gettext("no worker runs"), mark="idle")
 
 
-def _mark(pause: PausedReceiver) -> str:
+def pause_mark(paused_at: datetime) -> str:
     """Return the mark of a pause, which is bad once the overview calls the pause neglected."""
-    return "bad" if datetime.now(UTC) - pause.paused_at > PAUSED_AFTER else "idle"
+    return "bad" if datetime.now(UTC) - paused_at > PAUSED_AFTER else "idle"
 
 
 def _about(pause: PausedReceiver, users: Mapping[str, str]) -> list[str]:
