@@ -194,7 +194,7 @@ def test_the_confirmation_page_lists_parked_events_with_their_ids_types_and_time
     )
 
 
-def test_the_confirmation_page_says_that_rows_are_no_longer_parked() -> None:
+def test_no_confirmation_is_offered_for_rows_that_are_no_longer_parked() -> None:
     asked = client_with(*Right).post(url(ParkedRecord, "release"), {"database": "default", "row": "1"}).content.decode()
     assert "None of these events is parked any more" in asked
     assert 'name="confirmed"' not in asked

@@ -97,7 +97,7 @@ def test_an_invalid_position_in_the_url_shows_the_first_page(after: str) -> None
     assert offsets(client_with(Right.VIEW).get(LIST, {"after": after})) == [0]
 
 
-def test_letters_can_be_searched_by_key_event_id_or_offset_but_only_with_post() -> None:
+def test_letters_can_be_searched_by_offset_event_id_or_key_but_only_with_post() -> None:
     first, _ = stored(record_of(7, offset=1), MAIL), stored(record_of(8, offset=2), MAIL)
     client = client_with(Right.VIEW)
 
@@ -135,7 +135,7 @@ def test_the_page_of_a_letter_masks_event_data_and_has_no_actions_for_users_who_
     assert client_with(Right.VIEW).get(f"{LIST}{'9' * 30}/").status_code == 404
 
 
-def test_the_page_of_a_letter_says_that_it_has_no_key_and_no_data() -> None:
+def test_the_page_of_a_letter_says_why_it_shows_no_key_and_no_data() -> None:
     letter = stored(record_of(7, key=None, value=None), MAIL)
     shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode()
     assert shown.count("The record has none.</pre>") == 2
@@ -174,7 +174,7 @@ def test_the_page_of_a_letter_omits_the_data_if_no_schema_registry_is_configured
         assert text in answer.content.decode()
 
 
-def test_unmasked_data_requires_a_right_and_a_post_and_is_recorded_in_the_admin_history() -> None:
+def test_looking_at_unmasked_data_requires_a_right_and_a_post_and_is_recorded_in_the_admin_history() -> None:
     letter = stored(record_of(7), MAIL)
     url = f"{LIST}{letter.pk}/unmasked/"
     for rights in ((Right.VIEW,), (Right.UNMASK,), (Right.VIEW, Right.DISCARD, Right.OPERATE, Right.REPLAY)):
@@ -220,7 +220,7 @@ def requested(*letters: DeadLetter, state: str = "requested") -> ReplayRequest:
     return request
 
 
-def test_the_pages_say_which_letters_a_replay_request_has_still_to_replay() -> None:
+def test_the_pages_of_letters_name_the_replay_request_in_which_a_letter_still_waits() -> None:
     letters = [stored(record_of(7, offset=offset), MAIL) for offset in range(5)]
     request = requested(*letters[:3])
     requested(*letters, state="stopped")
@@ -249,7 +249,7 @@ def test_the_letters_of_a_request_are_found_among_many_letters(monkeypatch: pyte
     assert open_replays_of([letters[0].pk, letters[2].pk, letters[3].pk]) == []
 
 
-def test_the_page_of_a_discard_explains_its_numbers_and_offers_a_replay() -> None:
+def test_the_confirmation_page_of_a_discard_explains_its_numbers_and_offers_a_replay() -> None:
     stored(record_of(7, offset=0), AWARD, MAIL)
     stored(record_of(7, offset=1), MAIL)
     shown = client_with(*Right).post(DISCARD, {"scope": "all", "receiver": MAIL}).content.decode()
@@ -276,7 +276,9 @@ def test_the_filters_are_open_only_if_one_is_set_or_invalid() -> None:
     assert opened in client.get(LIST, {"failed": "ever"}).content.decode()
 
 
-def test_letters_are_discarded_only_with_a_confirmed_plan_a_valid_selection_and_both_rights() -> None:
+def test_letters_are_discarded_only_with_a_confirmed_plan_a_valid_selection_and_the_rights_to_view_and_discard() -> (
+    None
+):
     stored(record_of(7), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     for posted in (

@@ -57,7 +57,7 @@ def test_the_catalogue_has_no_columns_about_received_events_if_the_service_has_n
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT)
-def test_the_pages_of_events_say_that_nothing_is_counted_without_a_history(receiver: str) -> None:
+def test_the_pages_of_events_say_that_nothing_is_counted_if_the_history_is_off(receiver: str) -> None:
     HistoryRow.objects.all().delete()
     shown = page(HistoryRow)
     assert f"{TYPE} certificates 1 " in shown
@@ -66,7 +66,7 @@ def test_the_pages_of_events_say_that_nothing_is_counted_without_a_history(recei
 
 
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
-def test_the_numbers_of_an_event_type_begin_with_sending_and_end_with_unknown_outcomes(receiver: str) -> None:
+def test_the_page_of_an_event_type_lists_sent_events_first_and_unknown_outcomes_last(receiver: str) -> None:
     HistoryRow.objects.filter(outcome="parked").update(outcome="unheard-of")
     shown = page(HistoryRow, "type", TYPE)
     named = ("Sent directly", "Sent from", "Received ", "Finished by", "Retried (", "Became dead letters", "Unheard-of")
@@ -75,7 +75,7 @@ def test_the_numbers_of_an_event_type_begin_with_sending_and_end_with_unknown_ou
 
 
 @override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS=GROUPS, EVENT_BUS_KAFKA_HISTORY=7)
-def test_an_event_type_says_which_receivers_and_groups_receive_it(
+def test_the_page_of_an_event_type_names_the_receivers_and_groups_that_receive_it(
     receiver: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     assert f"Where it is received Receiver State {receiver} receives" in page(HistoryRow, "type", TYPE)

@@ -163,7 +163,7 @@ def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_conn
     assert "left out" not in page
 
 
-def test_the_plan_says_a_shared_reason_once_and_counts_a_list_that_is_cut(receiver: str) -> None:
+def test_the_plan_lists_20_of_21_left_out_letters_and_states_their_common_reason_once(receiver: str) -> None:
     stored(record_of(7), receiver)
     multiply(stored(record_of(7, offset=1, headers=())), [{"offset": offset} for offset in range(2, 22)])
     client = client_with(Right.VIEW, Right.REPLAY)
@@ -449,7 +449,7 @@ def test_the_page_of_a_waiting_request_names_the_requests_that_workers_take_firs
         assert prospect_of(second) == expected, changes
 
 
-def test_the_list_of_requests_says_why_each_waits_and_when_it_ended(receiver: str) -> None:
+def test_the_list_shows_why_a_replay_request_waits_and_when_a_replay_request_ended(receiver: str) -> None:
     first = made(receiver)
     values = {"group": "mail", "receivers": [receiver], "requested_at": 1, "stop_after": 20}
     later = [ReplayRequest.objects.create(state=RequestState.REQUESTED, **values) for _ in range(3)]

@@ -212,7 +212,7 @@ def _planned(client: Client, topic: str, changes: dict[str, str], *, pauses: str
 
 
 @override_settings(USE_TZ=True, TIME_ZONE="Asia/Shanghai")
-def test_the_plan_repeats_places_and_times_as_the_service_has_understood_them(topic: str) -> None:
+def test_the_plan_shows_offsets_and_times_as_the_service_has_understood_them(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     for start, end, words in (
         ("earliest", "", "From the first record that is kept To, exclusive the end, when this plan was made"),
@@ -223,7 +223,7 @@ def test_the_plan_repeats_places_and_times_as_the_service_has_understood_them(to
         assert words in text_of(page), start
 
 
-def test_the_plan_says_that_existing_dead_letters_stay_and_links_to_them(topic: str) -> None:
+def test_the_plan_says_that_a_failure_makes_no_new_dead_letter_and_links_to_the_dead_letters(topic: str) -> None:
     page = client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic)).content.decode()
     assert "A failure makes no new dead letter: it is counted, and the first 50 are listed" in page
     assert '<a href="/admin/event_bus_kafka/deadletter/">replay the dead letters</a> instead' in page

@@ -113,7 +113,7 @@ def test_the_overview_names_workers_that_are_not_ready_with_their_groups_and_rea
 
 
 @override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"], "late": ["grades"]})
-def test_the_overview_is_red_about_a_group_without_a_worker_only_if_records_are_left_to_it() -> None:
+def test_the_overview_shows_a_group_without_a_worker_in_red_only_if_records_wait_for_it() -> None:
     def mark() -> str:
         html = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
         assert f'href="{admin.site.get_model_admin(Heartbeat).url("group", "late")}"' in html  # type: ignore[attr-defined]
@@ -224,7 +224,7 @@ def test_charts_show_rates_latencies_and_failures_from_the_history() -> None:
 
 
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
-def test_empty_charts_deny_events_only_if_the_latest_minutes_are_counted() -> None:
+def test_an_empty_chart_says_not_counted_yet_until_the_latest_minutes_are_counted() -> None:
     HistoryRow.objects.all().delete()
     before = "Nothing has been counted for this time yet."
     shown = page(EventBus)
@@ -269,7 +269,7 @@ def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
 
 
 @pytest.mark.parametrize("name", TIMES)
-def test_charts_leave_out_the_slot_that_is_not_over(name: str) -> None:
+def test_charts_end_with_the_last_completed_time_slot(name: str) -> None:
     shown, now = TIMES[name], datetime(2026, 11, 30, 17, 20, 5, tzinfo=UTC)
     begins = shown.begins(now)
     assert len(begins) == shown.slots
@@ -286,11 +286,11 @@ def test_durations_in_charts_have_units(seconds: float, text: str) -> None:
     assert charts.duration(seconds) == text
 
 
-def test_a_time_out_of_pythons_years_is_shown_in_milliseconds() -> None:
+def test_a_time_that_exceeds_the_range_of_datetime_is_shown_in_milliseconds() -> None:
     assert moment_of(1 << 62) == f"{1 << 62} ms"
 
 
-def test_ages_use_the_active_language_and_times_the_active_time_zone() -> None:
+def test_ages_are_shown_in_the_active_language_and_times_in_the_active_time_zone() -> None:
     assert (age(1), age(12.3), age(7_500)) == ("1 second", "12 seconds", "2 hours, 5 minutes")
     assert ago(60) == "1 minute ago"
     with timezone.override("Asia/Tokyo"):
@@ -353,7 +353,7 @@ def marks() -> dict[str, str]:
     return {text: mark for mark, text in re.findall(r'event-bus-mark event-bus-(\w+)"><span>([^<]+)', html)}
 
 
-def test_the_outbox_page_marks_only_what_the_overview_calls_neglected() -> None:
+def test_the_outbox_page_shows_in_red_only_what_the_overview_calls_neglected() -> None:
     OutboxRecord.objects.update(created=int(time() * 1000) - 130_000)
     for row in Heartbeat.objects.all():
         row.state = {**row.state, "obstacles": []}

@@ -72,7 +72,7 @@ def test_the_title_of_the_answer_does_not_name_the_event(event_id: str) -> None:
     assert event_id not in shown[: shown.index("<h2>What is known</h2>")]
 
 
-def test_the_answer_shows_times_as_all_pages_do_and_details_below_their_finding(event_id: str) -> None:
+def test_the_answer_formats_times_as_other_pages_do_and_lists_the_details(event_id: str) -> None:
     shown = where(event_id)
     assert "Parked since 2026-01-01 21:04:05 CST: row 5" in shown
     assert re.search(r"<ul> <li>app\.award: failed after 5 attempts, the last 2026-01-01 21:04:05 CST: ", shown)

@@ -87,7 +87,7 @@ def test_slow_calls_at_the_same_place_in_the_code_are_shown_once() -> None:
     assert "event-bus-button" not in html
 
 
-def test_what_is_slow_links_to_its_place_in_the_code(receiver: str) -> None:
+def test_a_slow_receiver_links_to_the_section_about_slow_calls(receiver: str) -> None:
     change(100, slow_receivers=[slow(receiver, 1, 240, "/srv/mail.py:8 in mail")])
     html = unbroken(client_with(Right.VIEW).get(url()).content.decode())
     obstacle = '<a href="#slow">slow receiver: app.receivers.grade</a>'
@@ -145,7 +145,7 @@ def test_the_state_of_a_group_is_that_of_its_worst_worker() -> None:
     assert "hangs" in page(Heartbeat, "group", "mail")
 
 
-def test_a_relay_that_holds_a_topic_is_not_shown_as_simply_ready() -> None:
+def test_the_state_of_a_ready_relay_says_how_many_topics_it_holds() -> None:
     assert marks()["ready, holds 1 topic"] == "idle"
     (held,) = Heartbeat.objects.get(pid=200).state["held_topics"]
     change(200, held_topics=[held, held | {"seconds": 3_700.0}])
@@ -183,7 +183,7 @@ def test_the_pages_say_that_a_service_without_receivers_needs_no_worker() -> Non
 
 
 @override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"late": ["grades"]})
-def test_a_subscribed_group_without_a_worker_says_so_and_how_to_start_one() -> None:
+def test_the_pages_say_that_a_subscribed_group_has_no_worker_and_how_to_start_one() -> None:
     Heartbeat.objects.all().delete()
     shown, overview = page(Heartbeat), page(EventBus)
     assert "late no worker runs" in shown

@@ -10,7 +10,7 @@ from django.test import override_settings
 from event_bus_kafka.assembly.own_tables import own_tables
 
 
-def test_letters_count_as_kept_for_ever_if_their_store_cannot_be_imported(
+def test_dead_letters_count_as_kept_for_ever_if_their_store_cannot_be_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "raising_store.py").write_text("raise RuntimeError('its settings lack')")

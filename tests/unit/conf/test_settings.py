@@ -18,7 +18,7 @@ SERVERS = {
 }
 
 
-def test_every_setting_has_a_sentence_and_a_valid_default() -> None:
+def test_every_setting_has_a_description_and_a_valid_default() -> None:
     for setting in all_settings():
         assert setting.sentence.endswith(".")
         with override_settings(**{setting.name: setting.default}):
@@ -204,7 +204,7 @@ def test_the_names_of_topics_do_not_change_without_a_prefix() -> None:
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="stage", EVENT_BUS_KAFKA_RETRY_BY={CREATED: {"attempts": 2}})
-def test_retry_settings_per_event_type_apply_with_a_topic_prefix() -> None:
+def test_retry_settings_of_an_event_type_apply_even_if_a_topic_prefix_is_set() -> None:
     assert retry_by_name()[CREATED] == {"attempts": 2}
 
 
@@ -236,7 +236,7 @@ class TestCredentialsInTheURL:
         options = self.options(url)
         assert (options["url"], options["basic.auth.user.info"]) == (bare, user_info)
 
-    def test_credentials_in_the_url_of_registry_options_become_a_client_option(self) -> None:
+    def test_credentials_in_the_url_among_the_registry_options_become_a_client_option(self) -> None:
         options = self.options(
             "http://other", EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS={"url": "http://user:word@registry"}
         )

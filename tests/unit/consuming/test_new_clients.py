@@ -93,7 +93,7 @@ def test_a_worker_without_the_right_to_read_makes_new_clients_without_end() -> N
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_a_replaced_member_ends_at_once_and_an_unknown_error_ends_the_worker_after_three_new_clients(
+def test_a_worker_ends_at_once_if_another_member_replaced_it_and_after_three_new_clients_if_an_error_is_unknown(
     kind: Trouble, made: int
 ) -> None:
     clients = Failing(kind)

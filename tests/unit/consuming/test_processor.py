@@ -331,7 +331,7 @@ def test_a_paused_receiver_does_not_run_and_its_events_become_dead_letters(servi
     assert "ReceiverPaused" in service.letters[0].failures[0].error
 
 
-def test_a_success_resets_error_count_and_flood_count_while_a_receiver_is_paused(service: Service) -> None:
+def test_a_success_resets_the_counts_of_errors_and_dead_letters_while_a_receiver_is_paused(service: Service) -> None:
     processor, partition = (
         service.processor(error_limit=ErrorLimit(2), flood=DeadLetterLimit(limit=1)),
         PartitionProgress(*PARTITION),

@@ -268,7 +268,7 @@ def test_the_scheduler_forgets_keys_without_records() -> None:
         until(lambda: late.done)
 
 
-def test_a_record_is_processed_even_if_a_sweep_locks_its_key_while_the_record_waits() -> None:
+def test_a_record_is_processed_even_if_the_search_for_idle_keys_locks_its_key_while_the_record_waits() -> None:
     """A sweep removes the keys without records from the scheduler. The sweep locks each key to look at its records."""
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))

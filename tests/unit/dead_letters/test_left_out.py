@@ -27,7 +27,7 @@ def without(part: str) -> Letter:
     return next(one for one in lighter(letter(record())) if set(one.left_out) == {part})
 
 
-def test_c8_a_single_part_is_left_out_before_several_parts_are_left_out_together() -> None:
+def test_c8_leaving_out_one_part_is_tried_before_leaving_out_several_parts() -> None:
     assert [tuple(one.left_out) for one in lighter(letter(record()))] == [
         ("value",),
         ("headers",),
@@ -55,7 +55,7 @@ def test_c8_size_and_hash_are_stored_in_place_of_a_part_that_is_left_out() -> No
     assert (nothing.event_id, nothing.event_type) == (letter(record()).event_id, letter(record()).event_type)
 
 
-def test_c8_a_letter_without_texts_has_no_error_texts_and_an_event_type_in_ascii() -> None:
+def test_c8_a_letter_whose_texts_are_left_out_has_empty_errors_and_an_event_type_in_ascii() -> None:
     failures = (Failure(receiver="lms.award", error="ValueError: 🎓", place="x.py", attempts=3),)
     told = attrs.evolve(letter(record()), failures=failures, event_type="naïve 🎓")
     reduced = next(one for one in lighter(told) if tuple(one.left_out) == ("texts",))
@@ -88,7 +88,7 @@ def test_c8_restoring_a_part_from_a_deleted_record_is_refused_with_a_reason() ->
         restored(reduced.record, dict(reduced.left_out), None)
 
 
-def test_a_part_does_not_count_as_missing_if_an_older_version_stored_it_again() -> None:
+def test_a_part_does_not_count_as_missing_if_an_older_version_of_the_package_stored_it_again() -> None:
     """
     The part was marked as left out. Then an older version of the package stored the part, and did not remove the mark.
     """

@@ -138,7 +138,7 @@ def test_each_failed_receiver_has_a_separate_failure_in_the_letter() -> None:
 # Metadata of committed offsets
 
 
-def test_offset_metadata_contains_only_quarantined_offsets_from_the_position_on() -> None:
+def test_offset_metadata_omits_quarantined_offsets_before_the_position() -> None:
     marks = OffsetMetadata(frozenset({5, 9}))
     assert OffsetMetadata.read(marks.at(5)) == marks
     assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))

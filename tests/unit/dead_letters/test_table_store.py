@@ -106,7 +106,7 @@ def test_c8_a_letter_is_not_reduced_after_a_lock_timeout() -> None:
     assert list(told) == []
 
 
-def test_c8_no_reduced_letter_is_stored_after_a_value_error_of_a_query_guard() -> None:
+def test_c8_no_reduced_letter_is_stored_if_an_execute_wrapper_raises_a_value_error() -> None:
     """
     If a database driver raises ValueError, a value is wrong. If a router, query guard or hook raises ValueError, the
     cause is unknown.

@@ -27,7 +27,7 @@ def test_a_store_error_is_raised_if_kafka_does_not_confirm_a_letter(monkeypatch:
         store.store(letter(record()))
 
 
-def test_a_store_error_is_raised_if_kafka_refuses_a_letter_and_the_letter_can_be_stored_later(sandbox: Sandbox) -> None:
+def test_storing_a_letter_raises_a_store_error_while_kafka_refuses_it_and_succeeds_afterwards(sandbox: Sandbox) -> None:
     store = on(sandbox, "g.dead-letters")
     sandbox.fail_next("Produce", "INVALID_RECORD")
     with pytest.raises(DeadLetterStoreFailed, match="INVALID_RECORD"):

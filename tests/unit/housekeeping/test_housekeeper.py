@@ -147,7 +147,7 @@ def test_the_finish_method_waits_for_the_last_run_for_at_most_the_given_time(kee
     until(lambda: done.count == 1)
 
 
-def test_a_task_runs_a_last_time_when_it_is_ended_and_other_tasks_continue(keeper: Housekeeper) -> None:
+def test_ending_a_task_runs_it_a_last_time_and_does_not_stop_other_tasks(keeper: Housekeeper) -> None:
     beats, last, others = Turns(), Turns(), Turns()
     task = keeper.every(0.001, "Beats", beats, last=last)
     keeper.every(0.001, "Others", others)

@@ -30,7 +30,7 @@ assert is_collected.wait(60)
 """
 
 
-def test_a_process_survives_if_a_client_is_collected_in_a_thread_of_librdkafka(sandbox: Sandbox) -> None:
+def test_a_process_survives_if_a_client_is_garbage_collected_in_a_thread_of_librdkafka(sandbox: Sandbox) -> None:
     """If a client were destroyed in a thread of librdkafka, librdkafka would abort the process."""
     command = [sys.executable, "-c", COLLECTS_A_CLIENT_IN_ITS_OWN_THREAD, sandbox.bootstrap_servers]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)

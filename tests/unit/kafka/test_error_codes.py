@@ -79,7 +79,7 @@ OUTCOMES = {
 }
 
 
-def test_each_row_of_the_table_has_a_code_of_the_client_or_of_this_package() -> None:
+def test_each_row_of_the_table_of_error_codes_has_a_code_of_the_client_or_of_this_package() -> None:
     codes = [row.code for row in TABLE]
     assert len(codes) == len(set(codes))
     assert {row.code for row in TABLE if not row.ours} <= set(NUMBERS)
@@ -132,7 +132,7 @@ def test_an_error_is_fatal_if_the_client_marks_it_as_fatal(code: str) -> None:
     assert (error.fatal, error.retriable) == (True, False)
 
 
-def test_only_the_module_error_codes_contains_error_codes_of_kafka() -> None:
+def test_error_codes_of_kafka_occur_only_in_the_module_named_error_codes() -> None:
     assert list(_codes_outside_of_the_table()) == []
 
 

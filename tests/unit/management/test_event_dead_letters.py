@@ -36,7 +36,7 @@ def listed(*arguments: Any) -> list[int]:
     return [letter["offset"] for letter in json.loads(run("list", "--json", *arguments))["dead_letters"]]
 
 
-def test_the_list_shows_the_record_the_receivers_and_the_error() -> None:
+def test_the_list_shows_the_record_of_a_letter_and_the_error_of_each_receiver() -> None:
     letter = stored(record_of(7, offset=41), AWARD, MAIL)
     lines = run("list").splitlines()
     assert " ".join(lines[0].split()) == "ID RECORD GROUP EVENT TYPE ATTEMPTS FIRST FAILED LAST FAILED"
@@ -86,7 +86,7 @@ def test_event_data_is_not_printed_by_default(arguments: list[str]) -> None:
         assert secret not in printed
 
 
-def test_the_subcommand_show_prints_the_record_the_receivers_the_headers_and_the_sizes() -> None:
+def test_the_subcommand_show_prints_record_receivers_headers_and_sizes_of_a_letter() -> None:
     letter = stored(record_of(7, offset=41), AWARD)
     printed = run("show", letter.pk)
     assert "prod-certificates:0:41" in printed

@@ -47,7 +47,7 @@ def test_the_register_subcommand_registers_each_schema_only_once(sandbox: Sandbo
         assert schemas(sandbox, "deployed", "check", "--exact")[0] == 0
 
 
-def test_a_refused_schema_is_reported_with_its_field_and_the_other_schemas_are_registered(
+def test_a_refused_schema_is_reported_with_the_incompatible_field_and_other_schemas_are_registered(
     sandbox: Sandbox,
 ) -> None:
     subject = f"refused-{EVENT_TYPE}.CloudEvent"

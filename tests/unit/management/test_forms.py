@@ -45,7 +45,7 @@ def test_the_help_of_each_command_ends_with_an_example_that_the_parser_accepts(c
 
 
 @pytest.mark.parametrize(("name", "text", "parser"), FORMS, ids=[name for name, *_ in FORMS])
-def test_changing_commands_have_the_apply_option_and_reporting_commands_have_the_json_option(
+def test_commands_that_plan_a_change_have_the_option_apply_and_all_but_workers_have_the_option_json(
     name: str, text: str, parser: object
 ) -> None:
     options = options_of(parser)  # type: ignore[arg-type] # of the parametrization

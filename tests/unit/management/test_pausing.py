@@ -96,7 +96,7 @@ def test_the_json_output_contains_the_plan_and_the_paused_receivers() -> None:
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
-def test_an_unknown_receiver_is_refused_with_the_existing_names(command: str) -> None:
+def test_the_error_for_an_unknown_receiver_names_the_known_receivers(command: str) -> None:
     with pytest.raises(CommandError, match=f"Did you mean {NAME}\\?") as refused:
         run(command, "--receiver", f"{__name__}.recieve#mail", "--apply")
     assert refused.value.returncode == 1
@@ -111,7 +111,9 @@ def test_the_pause_of_a_receiver_that_no_longer_exists_can_be_ended() -> None:
     assert run("resume") == "None is paused.\n"
 
 
-def test_workers_obey_earlier_pauses_and_warn_once_when_the_table_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+def test_workers_obey_earlier_pauses_and_warn_once_if_the_table_of_pauses_is_missing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     pauses = Pauses()
     run("pause", "--receiver", NAME, "--apply")
     pauses.read()

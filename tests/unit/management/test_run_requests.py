@@ -73,7 +73,7 @@ def test_a_replay_is_planned_without_apply_and_requested_with_apply(topic: str) 
     assert [(one.start, one.end, one.position) for one in progress_of(request.pk).places] == [(1, 3, 1)]
 
 
-def test_a_requested_replay_may_have_a_receiver_of_another_service_but_no_empty_range(topic: str) -> None:
+def test_a_replay_can_be_requested_for_a_receiver_of_another_service_but_not_for_an_empty_range(topic: str) -> None:
     arguments = ("-t", topic, "--request", "-g", "mail", "--receiver", "other.receivers.note", "--apply")
     with pytest.raises(CommandError, match="nothing to request"):
         said("replay_events", *arguments, "--from", "latest")
