@@ -61,7 +61,7 @@ FAULTS = (
         "now = self._clock()\n"
         "self._rests_until = max(self._rests_until, now + _REST * (now - began))",
         harm="what was paused or cancelled goes on, and a letter whose request is another worker's runs twice",
-        tests=(f"{_RUN}::test_letters_that_were_submitted_before_a_halt_do_not_start",),
+        tests=(f"{_RUN}::test_submitted_letters_do_not_start_after_a_halt",),
     ),
     Fault(
         name="the rate of a replay request is made up for without end",

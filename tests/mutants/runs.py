@@ -9,7 +9,7 @@ from tests.mutants.fault import Fault
 
 _RUNS = "unit/replaying/test_requested_runs.py"
 _TROUBLED = "unit/replaying/test_troubled_runs.py"
-_MISSING = "test_a_replay_waits_a_minute_for_a_topic_that_is_missing"
+_MISSING = "test_a_replay_is_stopped_after_it_has_waited_a_minute_for_a_missing_topic"
 _HOLDS = "unit/replaying/test_holds.py"
 _BATCHES = "unit/producing/test_backfill.py"
 _PAGES = ("unit/admin/test_requested_runs.py",)
@@ -33,8 +33,8 @@ FAULTS = (
         new="self.filter(request=request)",
         harm="a worker that stood still puts the token back, and all since comes again",
         tests=(
-            f"{_RUNS}::test_only_the_worker_that_owns_a_run_saves_its_progress",
-            f"{_RUNS}::test_saves_of_a_worker_are_ignored_after_another_worker_has_taken_its_run",
+            f"{_RUNS}::test_only_the_worker_that_owns_a_run_can_save_the_progress_of_the_run",
+            f"{_RUNS}::test_progress_saved_by_a_worker_is_ignored_after_another_worker_has_taken_its_run",
         ),
     ),
     Fault(
@@ -44,7 +44,7 @@ FAULTS = (
         old="not self._save()",
         new="False",
         harm="when a worker dies, a replay of hours begins anew",
-        tests=(f"{_RUNS}::test_saves_of_a_worker_are_ignored_after_another_worker_has_taken_its_run",),
+        tests=(f"{_RUNS}::test_progress_saved_by_a_worker_is_ignored_after_another_worker_has_taken_its_run",),
     ),
     Fault(
         name="a stop hands back a run without its newest token",

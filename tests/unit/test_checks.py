@@ -145,7 +145,7 @@ def test_settings_are_not_checked_when_another_event_bus_is_configured() -> None
     assert found == []
 
 
-def test_zero_values_yield_no_messages_if_the_existing_package_allows_them() -> None:
+def test_zero_values_yield_no_messages_if_edx_event_bus_kafka_allows_them() -> None:
     zeros = ("EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP", "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT")
     assert messages(**dict.fromkeys(zeros, 0)) == []
 

@@ -136,7 +136,7 @@ def test_celerys_soft_time_limit_during_an_insert_into_the_outbox_stops_the_task
     assert not OutboxRecord.objects.exists()
 
 
-def test_celerys_soft_time_limit_during_an_observer_stops_the_task_and_is_not_a_failed_callback(
+def test_celerys_soft_time_limit_in_an_observer_stops_the_task_and_is_not_reported_as_a_failed_callback(
     sandbox: Sandbox, file: Path
 ) -> None:
     outbox = {"EVENT_BUS_PRODUCER_MODE": "outbox"}

@@ -233,7 +233,7 @@ def test_c17_many_event_types_do_not_fill_the_log() -> None:
     assert len(log_filter._last_logged) <= 1_000
 
 
-def test_only_the_modules_shown_and_schema_registry_obtain_loggers() -> None:
+def test_only_shown_py_and_schema_registry_py_call_get_logger() -> None:
     package = Path(event_bus_kafka.__file__).parent
     ways = [
         str(file.relative_to(package)) for file in package.rglob("*.py") if re.search(r"getLogger\(", file.read_text())

@@ -32,7 +32,7 @@ def test_importing_only_the_package_loads_neither_django_nor_kafka() -> None:
     assert {"django", "confluent_kafka", "fastavro", "openedx_events"} & loaded == set()
 
 
-def test_starting_with_the_app_loads_neither_kafka_nor_producing_nor_consuming() -> None:
+def test_starting_django_with_the_app_loads_no_kafka_client_and_no_modules_for_producing_or_consuming() -> None:
     loaded = loaded_by(SET_UP)
     assert "event_bus_kafka.models" in loaded
     unused = {"confluent_kafka", "event_bus_kafka.checks", "event_bus_kafka.producing", "event_bus_kafka.consuming"}

@@ -9,7 +9,7 @@ from event_bus_kafka.operations.group_offsets import Reset, Standing
 MARKS = OffsetMetadata(frozenset({3, 6}), 1_769_846_400_123)
 
 
-def test_a_reset_keeps_quarantined_offsets_after_the_new_position() -> None:
+def test_a_reset_keeps_the_quarantine_of_offsets_beyond_the_new_position() -> None:
     standing = Standing(("t", 0), Committed(2, MARKS.at(2)), Range(0, 10))
     assert Reset(standing, 4).position == Committed(4, MARKS.at(4))
     assert OffsetMetadata.read(Reset(standing, 0).position.metadata) == MARKS

@@ -62,7 +62,7 @@ def test_the_status_of_a_group_omits_partitions_that_gave_no_answer_or_no_longer
 
 
 @pytest.mark.parametrize("silent", [(), ("grades:1",)])
-def test_a_groups_neglect_from_the_tables_is_dropped_only_if_all_partitions_have_answered(
+def test_a_group_without_a_worker_stays_reported_unless_kafka_answers_for_all_partitions(
     silent: tuple[str, ...],
 ) -> None:
     alarm = Neglect(kind=GROUP_WITHOUT_WORKER, subject="mail", message="Its last worker died.")

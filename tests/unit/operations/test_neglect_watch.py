@@ -136,7 +136,7 @@ def test_a_hanging_database_is_queried_only_once_and_other_databases_are_still_s
     assert not begun.acquire(blocking=False)
 
 
-def test_a_late_answer_is_not_used_for_a_later_question() -> None:
+def test_the_late_answer_to_a_question_is_not_used_for_the_next_question() -> None:
     ask, late = within_if_free(0.01, {}), threading.Event()
     first = ask("Kafka", lambda: late.wait(600) and "earlier")
     assert isinstance(first.wait(), Unanswered)

@@ -143,5 +143,5 @@ def test_the_outcome_says_what_became_of_the_event(answer: Whereabouts, told: st
 
 
 @pytest.mark.parametrize("state", EntryState.values)
-def test_the_outcome_tells_how_each_receiver_of_a_deleted_letter_ended(state: str) -> None:
+def test_the_outcome_names_the_receiver_of_a_deleted_letter_for_every_state_of_its_entry(state: str) -> None:
     assert "app.print_on_paper" in outcome(_answer(letters=(_letter(state, is_open=False),)))

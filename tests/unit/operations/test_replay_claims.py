@@ -43,7 +43,7 @@ def test_c3_a_replay_skips_a_letter_that_another_replay_has_claimed() -> None:
     assert ([one.is_taken for one in others], seen) == ([True], ["first"])
 
 
-def test_c3_a_replay_skips_an_updated_letter_that_another_replay_has_claimed() -> None:
+def test_c3_a_replay_skips_a_letter_claimed_by_another_replay_even_if_a_worker_updates_the_letter() -> None:
     others = []
 
     def store_and_replay() -> None:

@@ -129,7 +129,7 @@ def test_c3_a_letter_is_not_discarded_if_a_worker_updated_it_after_the_selection
     assert discard(DeadLetter.objects.get()) == 1
 
 
-def test_c3_an_updated_letter_is_not_deleted_even_if_another_selected_letter_failed_later() -> None:
+def test_c3_a_letter_updated_after_the_selection_is_kept_even_if_another_letter_failed_after_the_update() -> None:
     """The update may have an earlier time than other letters, for example if the clock of a host is slow."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
@@ -172,7 +172,7 @@ def test_each_receiver_has_a_separate_count_of_attempts_and_a_separate_error() -
     assert entries[SECOND].place.endswith("<locals>.fail")
 
 
-def test_c3_a_replay_runs_all_receivers_that_share_the_failed_name() -> None:
+def test_c3_a_replay_runs_both_receivers_that_share_the_name_of_the_failed_receiver() -> None:
     ran: list[str] = []
 
     def made(name: str) -> Callable[..., None]:

@@ -84,9 +84,7 @@ def test_suggested_commands_quote_the_name_of_the_group_for_the_shell() -> None:
 
 
 @pytest.mark.parametrize(("holds", "is_told"), [(4, False), (5, True)])
-def test_an_obstacle_shows_the_reason_after_a_request_was_held_five_consecutive_times(
-    holds: int, is_told: bool
-) -> None:
+def test_the_reason_of_a_hold_is_shown_as_an_obstacle_after_five_consecutive_holds(holds: int, is_told: bool) -> None:
     number = _requested(FIRST)
     ReplayRequest.objects.take(number, by=uuid4(), worker="h:1")
     ReplayRequest.objects.update(note="a server is away: the registry")
@@ -108,7 +106,7 @@ def test_the_plan_of_a_request_names_receivers_that_this_service_lacks() -> None
     assert GONE not in run("replay", "-g", "mail", "--request", *stand_in)
 
 
-def test_a_second_replay_of_the_letters_of_a_request_takes_only_letters_without_a_result() -> None:
+def test_a_manual_replay_of_a_request_takes_only_letters_that_the_request_left_without_a_result() -> None:
     letters = [stored(record_of(7, offset=offset), FIRST, SECOND) for offset in range(4)]
     wish = Wish(receiver=SECOND)
     (request,) = make(plan_request(Selection(ids=tuple(one.pk for one in letters[:3])), wish), wish)

@@ -48,7 +48,7 @@ def test_a_filter_by_error_applies_to_the_failure_of_the_selected_receiver() -> 
     assert len(page_of(Selection(receiver=AWARD, error="KeyError"), after=None, limit=5).letters) == 1
 
 
-def test_a_key_to_search_for_is_encoded_as_a_string_and_also_as_a_number_if_it_is_one() -> None:
+def test_a_searched_key_is_encoded_as_a_string_and_a_numeric_key_also_as_a_number() -> None:
     assert bodies_of("7") == [b"\x027", b"\x0e"]
     assert bodies_of("seven") == [b"\x0aseven"]
     assert len(bodies_of("9" * 30)) == 1
@@ -73,7 +73,7 @@ def test_a_search_by_offset_uses_the_index_of_groups_only_if_there_are_few_group
 
 
 @pytest.mark.parametrize(("selection", "statements"), [(Selection(key="7"), 2), (Selection(group="mail"), 3)])
-def test_a_counted_page_of_letters_needs_two_statements_if_selected_by_key_and_three_if_by_group(
+def test_a_page_with_a_count_takes_two_queries_if_selected_by_key_and_three_if_selected_by_group(
     selection: Selection, statements: int
 ) -> None:
     multiply(stored(record_of(7), MAIL), ({"offset": offset} for offset in range(1, 7)))

@@ -154,7 +154,7 @@ def test_a_replaced_receiver_stays_if_its_failed_stand_in_was_already_in_the_let
         ("app.nowhere", OLD_GRADE, "app.nowhere does not listen here"),
     ],
 )
-def test_a_stand_in_is_refused_for_a_receiver_that_exists_or_did_not_fail(
+def test_a_replay_is_refused_if_the_stand_in_or_the_replaced_receiver_is_unsuitable(
     letter: DeadLetter, receiver: str, instead_of: str, text: str
 ) -> None:
     assert text in run("replay", letter.pk, "--receiver", receiver, "--instead-of", instead_of)
@@ -163,7 +163,7 @@ def test_a_stand_in_is_refused_for_a_receiver_that_exists_or_did_not_fail(
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_a_receiver_to_replace_is_refused_if_no_stand_in_is_named(letter: DeadLetter) -> None:
+def test_a_replay_is_refused_if_it_names_a_receiver_to_replace_but_no_stand_in(letter: DeadLetter) -> None:
     with pytest.raises(CommandError, match="--instead-of needs --receiver"):
         replay(letter, "--instead-of", OLD_GRADE)
 

@@ -36,7 +36,7 @@ def test_commands_in_the_advice_name_the_database_of_the_row(database: str, opti
     assert f"To see why: manage.py event_outbox status{option}\n" in told
 
 
-def test_a_registry_is_not_asked_again_during_a_search_after_it_failed() -> None:
+def test_a_search_does_not_ask_the_registry_again_after_the_registry_has_failed() -> None:
     class Away:
         asked = 0
 
@@ -61,7 +61,7 @@ def test_a_registry_is_not_asked_again_during_a_search_after_it_failed() -> None
     [((60_000, 120_000), "--since 1970-01-01T00:01:00"), ((60_000, None), "--seconds 40")],
     ids=["all partitions were read in part", "one partition was not read"],
 )
-def test_the_advice_to_continue_a_search_starts_at_the_earliest_unread_time(
+def test_the_advice_is_to_continue_at_the_earliest_unread_time_or_to_search_longer_if_the_time_is_unknown(
     times: tuple[int | None, ...], advice: str
 ) -> None:
     scanned = [

@@ -99,7 +99,7 @@ def test_the_event_and_on_commit_hooks_survive_a_failed_query_of_the_backlog(
     assert_each_row_has_its_schema(1)
 
 
-def test_from_the_second_event_on_a_missing_table_is_reported_as_outbox_missing() -> None:
+def test_a_dropped_table_is_reported_as_append_failed_at_first_and_then_as_outbox_missing() -> None:
     assert append()
     with connection.schema_editor() as editor:
         editor.delete_model(OutboxRecord)

@@ -73,7 +73,7 @@ def test_a_row_goes_to_the_only_database_that_has_an_open_transaction() -> None:
     assert rows() == {"default": 0, "other": 1}
 
 
-def test_a_row_goes_to_the_database_that_the_router_names_only_if_all_open_transactions_commit() -> None:
+def test_a_row_is_written_to_the_routers_database_only_if_all_open_transactions_commit() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
         with transaction.atomic():
             assert append()
@@ -120,7 +120,7 @@ def test_the_default_database_is_used_in_place_of_a_read_only_database() -> None
 
 
 @pytest.mark.parametrize("error", [OperationalError(1205, "Lock wait timeout"), RuntimeError("only SELECT")])
-def test_a_lock_timeout_or_an_error_of_a_wrapper_does_not_redirect_rows_to_the_default_database(
+def test_a_lock_timeout_or_an_error_of_an_execute_wrapper_does_not_redirect_rows_to_the_default_database(
     error: Exception,
 ) -> None:
     with suppress(KeyError), transaction.atomic(using="other"):

@@ -115,7 +115,7 @@ def test_s1_events_are_sent_in_order_although_an_on_commit_hook_fails() -> None:
     assert order == ["first", "second", "earlier hook"]
 
 
-def test_inserting_an_on_commit_hook_first_does_not_change_the_order_of_events() -> None:
+def test_an_on_commit_hook_inserted_at_the_front_does_not_change_the_order_of_events() -> None:
     order: list[str] = []
     theirs: Any = (set(), lambda: order.append("theirs"), False)
     with transaction.atomic():
@@ -127,7 +127,7 @@ def test_inserting_an_on_commit_hook_first_does_not_change_the_order_of_events()
 
 
 @pytest.mark.django_db(transaction=False)
-def test_djangos_capture_on_commit_callbacks_runs_an_event_and_a_hook_in_order() -> None:
+def test_capture_on_commit_callbacks_sends_an_event_before_it_runs_a_later_hook() -> None:
     order: list[str] = []
     transaction.on_commit(lambda: order.append("older"))
     with TestCase.captureOnCommitCallbacks(execute=True) as captured:

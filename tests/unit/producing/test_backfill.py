@@ -138,7 +138,7 @@ def asked(connection: BaseDatabaseWrapper) -> dict[str, Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_item_without_a_delivery_report_does_not_count_as_sent(sandbox: Sandbox) -> None:
+def test_a_backfill_fails_if_an_item_gets_no_delivery_report(sandbox: Sandbox) -> None:
     settings = SandboxBus(sandbox).settings(
         "t",
         EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9",

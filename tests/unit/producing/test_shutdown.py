@@ -33,7 +33,7 @@ class Limits:
         (50, True, 55, 101),
     ],
 )
-def test_the_time_limits_for_kafka_and_outbox_begin_when_the_process_begins_to_end(
+def test_the_time_limits_for_kafka_and_the_outbox_start_with_the_shutdown_of_the_process(
     began: float | None, is_away: bool, kafka: float, outbox: float
 ) -> None:
     assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)

@@ -85,7 +85,7 @@ def test_rows_of_a_key_are_sent_in_order_within_a_chunk(relaying: Relaying) -> N
     assert set(others) < set(relaying.arrived("a", 6))
 
 
-def test_rows_of_a_key_keep_their_order_while_a_row_of_another_topic_waits_for_a_full_client(
+def test_rows_of_a_key_keep_their_order_while_a_row_of_another_topic_waits_for_room_in_the_queue(
     relaying: Relaying,
 ) -> None:
     """

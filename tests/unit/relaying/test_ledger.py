@@ -59,7 +59,7 @@ def test_s20_slow_removals_do_not_raise_the_number_of_rows_that_may_be_sent_twic
     assert 5 < most <= 15
 
 
-def test_s20_a_batch_ends_when_rows_of_silent_topics_reach_the_limit_of_unremoved_rows(
+def test_s20_a_batch_ends_when_unconfirmed_rows_of_a_held_topic_reach_the_limit_of_rows_sent_twice(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hold_all(self: Topics) -> None:

@@ -155,7 +155,7 @@ def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying)
     assert [row.code for row in ParkedRecord.objects.all()] == [_ROW_BY_ROW]
 
 
-def test_s12_a_topic_is_held_without_parked_rows_if_all_keys_are_refused(relaying: Relaying) -> None:
+def test_s12_a_topic_is_held_and_no_row_stays_parked_if_kafka_refuses_rows_of_all_keys(relaying: Relaying) -> None:
     """
     A wrong policy of the topic is a possible cause. The rows arrive in pairs, so some rows are parked before the topic
     is held. These rows are then put back into the outbox.
@@ -238,7 +238,7 @@ def test_s14_the_number_of_rows_that_a_batch_parks_is_limited(
 
 
 @pytest.mark.parametrize(("code", "users"), [("POLICY_VIOLATION", 2), ("MSG_SIZE_TOO_LARGE", 5)])
-def test_s12_a_topic_is_not_held_after_refusals_of_few_keys_or_of_large_rows(
+def test_s12_a_topic_is_not_held_if_kafka_refuses_only_rows_of_few_keys_or_only_large_rows(
     relaying: Relaying, code: str, users: int
 ) -> None:
     relaying.append(*["a"] * 15, users=users)

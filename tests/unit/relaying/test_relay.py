@@ -119,7 +119,7 @@ def test_a_relay_with_the_once_option_exits_with_0_only_if_no_rows_are_left(
     assert ended.value.exit_code == exit_code
 
 
-def test_no_call_runs_after_a_failed_call_of_the_background_thread() -> None:
+def test_the_background_thread_runs_no_call_after_a_failed_call() -> None:
     nothing: Any = None
     made: list[int] = []
     thread, batch = BackgroundThread("tests"), Batch(nothing, nothing, Topics())

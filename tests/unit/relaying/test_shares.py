@@ -43,7 +43,7 @@ def test_a_topic_keeps_its_share_of_a_batch_after_a_batch_of_other_shards() -> N
     assert [part.most for part in parts] == [200, 100, 200, 100, 200, 200]
 
 
-def test_each_of_many_topics_gets_a_share_in_turn() -> None:
+def test_all_topics_get_shares_in_turn_if_there_are_too_many_for_one_batch() -> None:
     shares, found = Shares(1_000), [(shard, f"topic-{number}") for shard in range(16) for number in range(20)]
     served = {part[:2] for _ in range(100) for part in shares.divide(found, {"held": 0})}
     assert served == set(found)

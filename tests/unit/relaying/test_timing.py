@@ -27,7 +27,7 @@ def test_a_configured_delivery_timeout_does_not_change_the_delivery_timeout_of_t
     assert "delivery.timeout.ms" not in options
 
 
-def test_a_missing_topic_is_reported_before_it_counts_as_silent() -> None:
+def test_a_missing_topic_is_reported_before_it_is_held_for_a_lack_of_delivery_reports() -> None:
     """librdkafka requests the metadata of an unknown topic once per second."""
     with override_settings(**KAFKA):
         assert relay_options()["topic.metadata.propagation.max.ms"] == MISSING_AFTER * 1000

@@ -12,7 +12,7 @@ from event_bus_kafka.wire.records import ProducerRecord
 ROW = Row(7, "a", b"key", b"body", b"", 1)
 
 
-def test_a_topic_that_is_tried_is_open_again_if_over_100_complete_batches_contained_no_row_of_it() -> None:
+def test_the_limit_of_a_topic_is_removed_after_more_than_100_complete_batches_without_its_rows() -> None:
     topics = Topics()
     topics["a"].send_alone(ROW)
     for _ in range(1_000):
@@ -23,7 +23,7 @@ def test_a_topic_that_is_tried_is_open_again_if_over_100_complete_batches_contai
     assert not topics.limits
 
 
-def test_a_topic_is_still_sent_row_by_row_after_a_batch_that_ended_before_all_its_rows_were_sent() -> None:
+def test_the_limit_of_a_topic_stays_after_a_batch_that_ended_before_all_rows_of_the_topic_were_sent() -> None:
     topics, record = Topics(), ProducerRecord(topic="a", key=b"key", value=b"body", headers=())
     topics["a"].send_alone(ROW)
     topics.begin_batch()

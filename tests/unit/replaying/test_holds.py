@@ -18,7 +18,7 @@ def test_the_delay_of_a_held_request_doubles_up_to_a_minute() -> None:
     assert not held.is_too_long
 
 
-def test_the_time_limit_for_a_missing_topic_begins_only_after_an_outage() -> None:
+def test_an_outage_does_not_count_towards_the_time_limit_for_a_missing_topic() -> None:
     """
     An outage holds a request without a limit. A missing topic holds a request for at most 60 s. These 60 s begin at the
     end of an outage, because topics can be missing for a moment when Kafka is back.

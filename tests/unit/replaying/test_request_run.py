@@ -143,7 +143,7 @@ def test_a_worker_without_a_heartbeat_for_30_seconds_starts_no_letter() -> None:
     assert (turns.run.halt.kind, turns.run.ended) == (HaltKind.HELD, 1)
 
 
-def test_letters_that_were_submitted_before_a_halt_do_not_start() -> None:
+def test_submitted_letters_do_not_start_after_a_halt() -> None:
     turns = Turns()
     turns.fill(3)
     turns.submit()

@@ -130,7 +130,7 @@ def test_a_requested_replay_omits_records_of_other_keys_and_skips_records_withou
     assert progress_of(skipped).reasons == {"skipped": {"no receiver": 3}}
 
 
-def test_saves_of_a_worker_are_ignored_after_another_worker_has_taken_its_run(
+def test_progress_saved_by_a_worker_is_ignored_after_another_worker_has_taken_its_run(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(6))
@@ -199,7 +199,7 @@ def test_a_worker_of_the_previous_version_sees_no_request_to_replay_a_topic(rece
     assert rows.runs_in_turn("other") == []
 
 
-def test_only_the_worker_that_owns_a_run_saves_its_progress() -> None:
+def test_only_the_worker_that_owns_a_run_can_save_the_progress_of_the_run() -> None:
     number, one, other = topic_request("t", 0, 9), uuid4(), uuid4()
     rows, claims = RequestedRun.objects, ReplayRequest.objects
     assert rows.hold(number, by=one) is None, "it has no claim"
@@ -282,7 +282,7 @@ def test_a_backfill_is_stopped_if_too_many_consecutive_items_fail(receiving: Pro
     assert (ReplayRequest.objects.get().note, progress_of(number).items) == ("4 items in a row failed", 4)
 
 
-def test_a_backfill_does_not_start_if_the_service_lacks_its_source_or_topic_or_the_event_type_differs(
+def test_a_backfill_does_not_start_if_its_source_or_topic_is_missing_or_its_event_type_is_wrong(
     receiving: Processor,
 ) -> None:
     runner, number = Runner(receiving), backfill_request()

@@ -113,7 +113,7 @@ def test_a_replay_is_stopped_by_a_permanent_error_but_only_held_in_an_outage(
     assert (state_of(number), ReplayRequest.objects.get().note) == (state, error_text(error))
 
 
-def test_a_replay_waits_a_minute_for_a_topic_that_is_missing(
+def test_a_replay_is_stopped_after_it_has_waited_a_minute_for_a_missing_topic(
     receiving: Processor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the restart of a broker a topic can be missing for a moment."""

@@ -143,7 +143,7 @@ def test_waiting_lines_are_written_after_a_thousand_records(lines: Lines) -> Non
     assert len(lines()) == 10
 
 
-def test_disabling_batches_gives_each_record_its_own_line_from_the_next_flush_on(
+def test_each_record_has_a_separate_line_from_the_first_flush_after_batches_were_disabled(
     lines: Lines, batched: list[bool]
 ) -> None:
     received(1)

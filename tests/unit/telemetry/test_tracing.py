@@ -88,7 +88,7 @@ def test_the_span_of_an_attempt_links_to_the_sender_and_contains_receiver_spans(
     assert (scope.name, scope.schema_url) == ("event_bus_kafka", "https://opentelemetry.io/schemas/1.44.0")
 
 
-def test_the_span_of_the_sender_becomes_the_parent_if_configured(ended: Ended, service: Service) -> None:
+def test_the_span_of_an_attempt_is_a_child_of_the_senders_span_if_configured(ended: Ended, service: Service) -> None:
     assert service.processor(is_child_of_sender=True).process(delivery(*SENDER)) == DONE
     whole = ended()["process t"]
     assert whole.parent is not None
@@ -186,7 +186,9 @@ def test_a_malformed_trace_context_is_ignored(
         b"a=" + b"x" * 250 + b",b=" + b"x" * 250 + b",c=" + b"x" * 50,
     ],
 )
-def test_only_the_tracestate_is_dropped_if_it_is_malformed(state: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_malformed_tracestate_is_dropped_but_the_traceparent_is_kept(
+    state: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     found = context_in((("traceparent", PARENT), ("tracestate", state)))
     assert found is not None
     assert (found.trace_id, found.span_id, dict(found.trace_state)) == (*SENT_BY, {})

@@ -33,7 +33,7 @@ def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:
 
 @MANY
 @given(events(OLDER))
-def test_random_data_has_the_schema_and_the_bytes_of_openedx_events(
+def test_the_schema_and_the_bytes_of_random_data_equal_those_of_openedx_events(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event
@@ -46,7 +46,7 @@ def test_random_data_has_the_schema_and_the_bytes_of_openedx_events(
 
 @MANY
 @given(events(NEWER))
-def test_random_data_has_the_bytes_of_fastavro_and_is_decoded_to_equal_data(
+def test_random_data_is_encoded_like_fastavro_and_decoded_to_equal_data(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event

@@ -115,7 +115,7 @@ ENDLESS = b"\xff" * 11
     [NEGATIVE + b"x" * 99 + b"\2", b"\2a" + ENDLESS + b"\1"],
     ids=["a negative length", "a number without an end"],
 )
-def test_the_generated_decoder_raises_for_numbers_in_unusual_encodings(body: bytes) -> None:
+def test_the_generated_decoder_raises_for_a_negative_length_and_for_a_number_without_an_end(body: bytes) -> None:
     quick, _ = ways(NOTED, codec_for(NOTED).schema)
     assert quick is not None
     for size in (0, 63, 64, -64, -65, 8_191, 8_192, 1 << 40, -(1 << 63), (1 << 63) - 1):

@@ -189,7 +189,7 @@ def in_a_process(action: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_a_hanging_stop_is_killed_with_the_exit_code_of_the_earlier_failure() -> None:
+def test_a_worker_that_hangs_while_it_stops_ends_with_the_exit_code_of_its_earlier_failure() -> None:
     steps = Steps(fail(4), stop=lambda: sleep(60))
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
 
