@@ -105,7 +105,7 @@ FAULTS = (
         old="self.stop >= self.end",
         new="True",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_search_says_how_to_continue_if_its_time_runs_out",),
+        tests=(f"{_FLOW}::test_event_trace_says_how_to_continue_the_search_if_its_time_runs_out",),
     ),
     Fault(
         name="a topic that cannot be seen is passed over in silence",

@@ -671,7 +671,7 @@ if error is None:
         old="partial(self._deliver_late, sent_at)",
         new="lambda one: self._deliver_late(monotonic(), one)",
         harm="events arrive long after EVENT_BUS_KAFKA_DELIVERY_TIMEOUT, behind newer ones of their keys",
-        tests=("flows/test_requests.py::test_the_time_limit_of_an_event_includes_the_wait_for_a_client",),
+        tests=("flows/test_requests.py::test_the_delivery_timeout_of_an_event_includes_the_wait_for_a_client",),
     ),
     Fault(
         name="an end does not wait for a client that is on its way",
