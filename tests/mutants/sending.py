@@ -590,7 +590,9 @@ if error is None:
         old="self._undisturbed < _ONLY_AFTER or self._is_to_leave",
         new="self._undisturbed < _ONLY_AFTER",
         harm="a second relay that is started because of a backlog finds nothing to do",
-        real=("outbox/test_relay.py::test_a_relay_leaves_shards_to_others_while_the_backlog_is_large[postgresql]",),
+        real=(
+            "outbox/test_relay.py::test_a_relay_leaves_shards_to_other_relays_while_the_backlog_is_large[postgresql]",
+        ),
     ),
     Fault(
         name="rows before one that stays are sent again with it",

@@ -164,7 +164,7 @@ def test_many_parked_rows_are_released_in_order(service: Service) -> None:
     assert service.ids(250) == sent
 
 
-def test_the_status_command_and_an_append_report_a_stalled_outbox(
+def test_a_stalled_outbox_is_reported_by_the_status_command_and_by_senders(
     service: Service,
 ) -> None:
     service.emit()
