@@ -110,7 +110,7 @@ def _name(each: ConsumerRecord) -> Partition:
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_an_offset_error_reports_lost_records_only_if_it_concerns_the_current_offset(
+def test_records_are_reported_as_lost_only_if_the_offset_error_concerns_the_current_offset(
     bus: Bus, topic: str, group: str, late: bool
 ) -> None:
     produced(bus, *[record(topic)] * 4)

@@ -37,7 +37,7 @@ def client(bus: Bus) -> Iterator[SchemaRegistryClient]:
         yield client
 
 
-def test_versions_and_ids_of_a_subject_are_returned(
+def test_versions_of_a_subject_and_ids_of_its_schemas_are_returned(
     subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str
 ) -> None:
     assert subjects.versions(topic) == []

@@ -58,7 +58,7 @@ def test_prometheus_accepts_the_rules() -> None:
     assert lint_of_rules(RULES) == ""
 
 
-def test_each_alert_has_exactly_one_case() -> None:
+def test_each_alert_has_exactly_one_test_case() -> None:
     assert sorted(case.alert for case in CASES) == sorted(BY_NAME)
 
 

@@ -46,7 +46,7 @@ def test_a_record_waits_while_the_brokers_are_down(own_sandbox: Sandbox) -> None
     assert reports.send() == [None, None, None]
 
 
-def test_one_broker_can_be_taken_down_alone(own_sandbox: Sandbox) -> None:
+def test_one_broker_can_be_taken_down_while_the_others_run(own_sandbox: Sandbox) -> None:
     first, second, _ = own_sandbox.bootstrap_servers.split(",")
     with own_sandbox.broker_down(1):
         with pytest.raises(KafkaException):
