@@ -60,7 +60,7 @@ def test_an_operator_can_find_unmask_and_discard_a_letter_by_clicking(visit: Vis
     ]
 
 
-def test_discarding_a_thousand_matching_letters_keeps_letters_that_do_not_match(visit: Visit) -> None:
+def test_discarding_all_letters_that_match_a_filter_keeps_all_other_letters(visit: Visit) -> None:
     groups = {offset: "mail" if offset < 1000 else "other" for offset in range(1, 1100)}
     multiply(stored(record_of(7), MAIL), [{"offset": offset, "group": group} for offset, group in groups.items()])
     with visit(Right.VIEW, Right.DISCARD) as page:

@@ -61,7 +61,7 @@ def test_a_partition_returns_no_record_before_it_is_started_at_an_offset(bus: Bu
         assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
 
 
-def test_starting_one_partition_at_another_offset_does_not_move_the_other_partition(
+def test_moving_one_partition_to_a_new_offset_does_not_move_the_other_partition(
     bus: Bus, topic: str, group: str
 ) -> None:
     """
@@ -88,7 +88,7 @@ def test_starting_one_partition_at_another_offset_does_not_move_the_other_partit
         assert (before, after) == ([*range(len(before))], [*range(first, first + len(after))])
 
 
-def test_the_first_record_of_a_partition_is_read_although_another_partition_is_started_again(
+def test_restarting_one_partition_does_not_skip_a_new_record_of_the_other_partition(
     bus: Bus, topic: str, group: str
 ) -> None:
     """
@@ -110,7 +110,7 @@ def _name(each: ConsumerRecord) -> Partition:
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_an_offset_error_reports_lost_records_only_if_it_concerns_the_current_offset(
+def test_records_are_reported_as_lost_only_if_the_offset_error_concerns_the_current_offset(
     bus: Bus, topic: str, group: str, late: bool
 ) -> None:
     produced(bus, *[record(topic)] * 4)
@@ -210,7 +210,7 @@ def test_a_missing_topic_causes_an_error_that_is_not_fatal(real_bus: Bus, group:
 
 
 @pytest.mark.real
-def test_a_topic_with_gaps_between_offsets_is_read(real_bus: Bus, group: str) -> None:
+def test_records_before_and_after_a_gap_in_the_offsets_are_read(real_bus: Bus, group: str) -> None:
     """This test needs a real Kafka: the sandbox neither writes transaction markers nor compacts topics."""
     real_bus.create_topic("gaps")
     producer = RawProducer({"bootstrap.servers": real_bus.bootstrap_servers, "transactional.id": "gaps"})

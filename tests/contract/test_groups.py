@@ -41,7 +41,7 @@ def test_two_members_share_the_partitions_until_the_second_member_leaves(bus: Bu
 
 
 @pytest.mark.real
-def test_the_next_owner_starts_at_the_offset_that_was_committed_during_the_revocation(
+def test_the_next_owner_of_a_partition_starts_at_the_offset_committed_during_the_revocation(
     real_bus: Bus, group: str
 ) -> None:
     """
@@ -61,7 +61,7 @@ def test_the_next_owner_starts_at_the_offset_that_was_committed_during_the_revoc
             first.commits_when_revoked = {}
 
 
-def test_a_commit_is_stored_when_its_member_is_leaving_the_group(bus: Bus, topic: str, group: str) -> None:
+def test_a_member_that_leaves_the_group_can_still_commit(bus: Bus, topic: str, group: str) -> None:
     produced(bus, record(topic))
     with Member(bus, group, [topic]) as member:
         member.poll_records(1)
@@ -116,7 +116,7 @@ def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) ->
 
 
 @pytest.mark.real
-def test_a_commit_of_a_fenced_member_can_fail_before_the_client_reports_the_fencing(real_bus: Bus, group: str) -> None:
+def test_a_failed_commit_of_a_fenced_member_is_attributed_to_the_fencing(real_bus: Bus, group: str) -> None:
     """This test needs a real Kafka: the sandbox does not fence members."""
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)

@@ -105,7 +105,9 @@ def test_the_error_is_final_if_the_registry_refuses_a_schema(registry: SchemaReg
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (422, False, True)
 
 
-def test_c4_a_json_schema_is_refused_for_reading_events(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
+def test_c4_reading_a_json_schema_from_the_registry_raises_a_final_error(
+    registry: SchemaRegistry, bus: Bus, topic: str
+) -> None:
     """
     A registry validates JSON schemas by different rules than Avro schemas. Formerly JSON schemas were accepted, and a
     record of 116 bytes was decoded to 1.6 GB.
@@ -152,7 +154,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
-def test_c13_a_refusal_is_retriable_if_it_lacks_the_error_code_of_a_registry(status: int, content: bytes) -> None:
+def test_c13_an_http_error_is_retriable_if_it_lacks_an_error_code_of_the_registry(status: int, content: bytes) -> None:
     """Redirects, proxies and login pages cause such refusals, which must not lead to dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -162,7 +164,7 @@ def test_c13_a_refusal_is_retriable_if_it_lacks_the_error_code_of_a_registry(sta
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, 409), (409, 40901), (422, 422), (422, 42201)])
-def test_c13_a_refusal_is_final_if_it_comes_from_the_registry(status: int, code: int) -> None:
+def test_c13_the_refusal_of_a_schema_is_final_if_it_has_an_error_code_of_the_registry(status: int, code: int) -> None:
     content = json.dumps({"error_code": code, "message": "why"}).encode()
     with answering(status, content) as address, pytest.raises(SchemaRegistryError, match=ADVICE[status]) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -225,7 +227,7 @@ def test_a_malformed_answer_instead_of_a_schema_causes_a_retriable_error(content
     assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1
 
 
-def test_a_conflict_of_one_schema_does_not_block_requests_for_other_schemas() -> None:
+def test_a_schema_conflict_in_one_subject_does_not_block_requests_for_other_subjects() -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(409, b'{"error_code": 409, "message": ""}') as address:
         registry = client(f"http://{address}", backoff=30)
@@ -368,7 +370,7 @@ def test_a_final_error_does_not_block_requests_for_other_schemas(server: SchemaR
     registry.close()
 
 
-def test_requests_succeed_after_a_backoff_although_a_refused_schema_was_requested_first(
+def test_a_repeatedly_refused_schema_does_not_block_requests_after_the_backoff(
     server: SchemaRegistryServer,
 ) -> None:
     now = [100.0]
@@ -386,7 +388,7 @@ def test_requests_succeed_after_a_backoff_although_a_refused_schema_was_requeste
     registry.close()
 
 
-def test_the_backoff_ends_with_an_answer_even_if_the_answer_refuses_a_schema(server: SchemaRegistryServer) -> None:
+def test_an_answer_of_the_registry_ends_the_backoff_even_if_it_refuses_a_schema(server: SchemaRegistryServer) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')

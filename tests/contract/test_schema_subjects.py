@@ -37,7 +37,7 @@ def client(bus: Bus) -> Iterator[SchemaRegistryClient]:
         yield client
 
 
-def test_versions_and_ids_of_a_subject_are_returned(
+def test_versions_of_a_subject_and_ids_of_its_schemas_are_returned(
     subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str
 ) -> None:
     assert subjects.versions(topic) == []
@@ -68,7 +68,7 @@ def test_the_compatibility_level_decides_which_schemas_are_accepted(
     assert subjects.versions(subject) == [(1, OLD)]
 
 
-def test_a_transitive_level_checks_all_versions(
+def test_a_transitive_compatibility_level_checks_a_schema_against_all_versions(
     subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str
 ) -> None:
     old, new = CHANGES["long becomes string"]

@@ -34,5 +34,5 @@ def test_each_listed_case_has_a_test(case: str) -> None:
     assert case in NAMED
 
 
-def test_tests_name_only_listed_cases() -> None:
+def test_each_case_that_a_test_names_is_listed() -> None:
     assert sorted(NAMED - set(LISTED)) == []

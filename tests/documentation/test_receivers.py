@@ -76,7 +76,7 @@ def test_the_once_decorator_runs_a_receiver_a_single_time_for_a_repeated_event(
     assert awards.created == [{"user_id": 7}]
 
 
-def test_a_receiver_of_deletions_deletes_the_row_of_the_key_and_ignores_other_topics(connected: Connected) -> None:
+def test_a_receiver_of_deletions_deletes_a_row_only_for_a_key_of_its_topic(connected: Connected) -> None:
     programs = Rows()
     connected(record_deleted, run("docs/compacted.rst", "@receiver", Program=programs)["forget"])
     deliver(record_deleted, topic=TOPIC, key="abc")
@@ -85,7 +85,7 @@ def test_a_receiver_of_deletions_deletes_the_row_of_the_key_and_ignores_other_to
 
 
 @pytest.mark.parametrize("replay", [False, True])
-def test_a_replay_sends_no_second_mail(connected: Connected, replay: bool) -> None:
+def test_a_receiver_sends_no_mail_in_a_replay(connected: Connected, replay: bool) -> None:
     updates: list[CertificateData] = []
     mails: list[CertificateData] = []
     names = run("docs/backfill.rst", "is_replay()", update_catalog=updates.append, send_welcome_mail=mails.append)

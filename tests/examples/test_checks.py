@@ -38,7 +38,7 @@ print(json.dumps(found))
 """
 
 
-def test_valid_configurations_cause_no_message_of_the_checks_except_w005(tmp_path: Path) -> None:
+def test_django_checks_of_the_example_projects_report_only_w005(tmp_path: Path) -> None:
     """The only message is the note W005 about an outbox on SQLite. Examples in mode ``outbox`` get this note."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "lms")}
     addresses = {"BOOTSTRAP_SERVERS": "kafka:9092", "SCHEMA_REGISTRY_URL": "http://registry"}

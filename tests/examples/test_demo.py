@@ -70,7 +70,7 @@ def verdicts(lines: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)  # starts two dozen processes
-def test_all_rows_of_the_tour_succeed_and_the_tour_continues_to_run_if_requested() -> None:
+def test_all_rows_of_the_tour_succeed_and_its_processes_run_until_an_interrupt() -> None:
     with demo(KEEP="1") as process:
         printed = read_until("Here you see what the workers receive", process)
         assert verdicts(printed) == dict.fromkeys(ROWS, "holds")

@@ -61,9 +61,7 @@ def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
     return output.getvalue()
 
 
-def test_the_plan_of_a_backfill_shows_the_number_and_the_topic_of_its_events_and_sends_nothing(
-    bus: Bus, topic: str
-) -> None:
+def test_a_backfill_without_the_option_apply_only_prints_its_plan(bus: Bus, topic: str) -> None:
     assert f"{SOURCE}  {CREATED}" in backfill(bus, topic).splitlines()
     changes = {"EVENT_BUS_TOPIC_PREFIX": "prod", "EVENT_BUS_PRODUCER_MODE": "immediate"}
     assert backfill(bus, topic, SOURCE, "--resume", "2", "--limit", "9", **changes).splitlines() == [
@@ -127,7 +125,7 @@ def test_backfill_events_names_items_that_cannot_be_sent_and_sends_all_other_ite
     assert bus.end_of(topic) == 4
 
 
-def test_the_json_output_contains_the_failed_items_the_batches_and_the_resume_token(bus: Bus, topic: str) -> None:
+def test_the_json_output_of_a_backfill_contains_failed_items_and_the_resume_token(bus: Bus, topic: str) -> None:
     def found(*arguments: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in backfill(bus, topic, *arguments, "--json").splitlines() if line[0] == "{"]
 

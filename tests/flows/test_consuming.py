@@ -37,7 +37,7 @@ def test_a_receiver_gets_events_and_the_worker_stops_with_exit_code_0(
     assert "ResourceWarning" not in process.log
 
 
-def test_a_log_line_can_name_several_events_and_no_event_is_missing(bus: Bus, topic: str, group: str) -> None:
+def test_log_lines_that_name_several_events_omit_no_event(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, range(400)))
     with worker(bus, topic, group, "note", EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS=100) as process:
         process.wait_for(lambda: len(process.users("note")) == 400)

@@ -33,7 +33,9 @@ because a worker takes seconds to start.
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_worker_can_consume_send_and_stop_cleanly_on_each_host(sandbox: Sandbox, group: str, host: str) -> None:
+def test_a_worker_can_consume_send_and_stop_cleanly_in_each_unusual_environment(
+    sandbox: Sandbox, group: str, host: str
+) -> None:
     environment, changes = HOSTS[host]
     process = run_worker(SandboxBus(sandbox), group, environment, changes)
     assert max(one["queries"] for one in process.heard("arrive")) <= 1, "under DEBUG, Django keeps each query"
@@ -51,7 +53,7 @@ def test_dead_letters_are_stored_on_a_topic_if_there_is_no_database(sandbox: San
     assert len(bus.records(f"{group}.dead-letters", 1)) == 1
 
 
-def test_each_row_of_the_table_of_hosts_names_existing_tests() -> None:
+def test_each_row_of_the_table_in_hosts_rst_names_existing_tests() -> None:
     rows = (
         Path("docs/hosts.rst").read_text().partition("Shown by")[2].partition("What strangers write")[0].split("* - ")
     )

@@ -47,11 +47,11 @@ def django() -> Any:
     return get_asgi_application()
 
 
-def test_the_lifespan_wrapper_completes_even_if_the_application_raises_for_lifespan_messages(django: Any) -> None:
+def test_startup_and_shutdown_complete_even_if_the_application_raises_for_lifespan_messages(django: Any) -> None:
     assert told(django, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-def test_the_lifespan_wrapper_completes_even_if_the_application_ignores_lifespan_messages() -> None:
+def test_startup_and_shutdown_complete_even_if_the_application_ignores_lifespan_messages() -> None:
     async def ignoring(scope: Any, receive: Receive, send: Send) -> None:
         """An application that ignores lifespan messages, as applications that handle only requests do."""
 
@@ -83,7 +83,7 @@ def test_lifespan_messages_reach_an_application_that_supports_them() -> None:
     assert order == list(ENDING)
 
 
-def test_an_exception_of_the_application_at_startup_is_raised() -> None:
+def test_an_exception_of_the_application_at_startup_reaches_the_server() -> None:
     async def broken(scope: Any, receive: Receive, send: Send) -> None:
         await receive()
         raise ValueError("broken")

@@ -65,7 +65,7 @@ def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group
     assert "learner@example.com" not in str(found)
 
 
-def test_a_worker_reports_its_lag_while_it_lags_behind(bus: Bus, topic: str, group: str, tmp_path: Path) -> None:
+def test_a_worker_reports_its_lag_until_it_has_caught_up(bus: Bus, topic: str, group: str, tmp_path: Path) -> None:
     gate, port = tmp_path / "gate", free_port()
     send(bus, topic, *[certificate(7, grade=str(number)) for number in range(3)])
     retry = {"attempts": 1_000, "first_delay": 0.1, "factor": 1}
@@ -82,7 +82,7 @@ def test_a_worker_reports_its_lag_while_it_lags_behind(bus: Bus, topic: str, gro
         assert process.stop() == 0
 
 
-def test_a_web_process_exports_its_counts_before_it_ends(bus: Bus, topic: str) -> None:
+def test_a_web_process_counts_the_events_that_it_sends(bus: Bus, topic: str) -> None:
     code = (
         "from openedx_events.learning.signals import CERTIFICATE_CREATED as signal; "
         "from prometheus_client import REGISTRY; "

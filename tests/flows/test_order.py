@@ -26,7 +26,7 @@ def most_at_once(lines: list[dict[str, Any]]) -> int:
     return most
 
 
-def test_lanes_keep_the_order_of_a_key_while_other_keys_run(bus: Bus, topic: str, group: str) -> None:
+def test_lanes_keep_the_order_of_a_key_while_events_of_other_keys_run(bus: Bus, topic: str, group: str) -> None:
     users = list(range(1, 9))
     send(bus, topic, *numbered(users, 4))
     with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.2"}, lanes=8) as process:

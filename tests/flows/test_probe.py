@@ -76,7 +76,7 @@ class _Scraping(io.StringIO):
         self.found.append(numbers(self._port))
 
 
-def test_a_probe_exports_metrics_only_with_the_option_every(sandbox: Sandbox) -> None:
+def test_a_probe_exports_metrics_only_if_it_is_repeated(sandbox: Sandbox) -> None:
     output = _Scraping(free_port())
     arguments = ("--every", "0.01", "--count", "3", "--slow", "60", "--health-port", str(output._port))
     with override_settings(**sandbox.settings):
@@ -104,7 +104,7 @@ def test_a_probe_fails_at_the_leg_send_when_the_topic_refuses_records(own_sandbo
     assert "POLICY_VIOLATION" in found["legs"]["send"]
 
 
-def test_a_slow_leg_counts_as_failed_and_the_following_legs_run(own_sandbox: Sandbox) -> None:
+def test_a_slow_leg_counts_as_failed_and_the_following_legs_still_run(own_sandbox: Sandbox) -> None:
     own_sandbox.create_topic(PROBE_TOPIC, 1)
     output = io.StringIO()
     with own_sandbox.slow_brokers(0.2), override_settings(**own_sandbox.settings):

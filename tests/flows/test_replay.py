@@ -32,7 +32,7 @@ def note_deletion(key: int, **_: Any) -> None:
     heard.append(-key)
 
 
-def test_the_plan_of_a_replay_shows_the_records_and_receivers_and_runs_no_receiver(bus: Bus, topic: str) -> None:
+def test_a_replay_without_the_option_apply_only_prints_its_plan(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     send(bus, topic, certificate(3), signal=CERTIFICATE_REVOKED)
     bus.produce(topic, value=b"x", headers={"ce_type": b"org.unheard.of.v1"})
@@ -71,9 +71,7 @@ def test_the_log_names_a_record_before_its_receiver_runs(
     assert "Message received from Kafka" in texts[0]
 
 
-def test_is_replay_returns_true_in_a_replay_and_committed_offsets_do_not_change(
-    bus: Bus, topic: str, group: str
-) -> None:
+def test_a_replay_makes_is_replay_true_and_commits_no_offset(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     with worker(bus, topic, group, "replayed") as process:
         process.wait_for(lambda: len(process.heard("replayed")) == 2)
@@ -277,7 +275,7 @@ def test_a_replay_ends_when_a_receiver_raises_system_exit(bus: Bus, topic: str) 
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_the_summary_of_a_replay_has_a_separate_line_on_a_terminal(
+def test_on_a_terminal_the_summary_of_a_replay_starts_on_a_new_line(
     bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal(io.StringIO):
@@ -314,7 +312,7 @@ def test_a_replay_is_refused_if_its_end_precedes_its_start(bus: Bus, topic: str,
     assert "There are no records: --from is after --to." in replay(bus, topic, "--from", *bounds)
 
 
-def test_an_interrupted_plan_of_a_replay_ends_with_exit_code_2_and_without_a_traceback() -> None:
+def test_a_replay_that_is_interrupted_while_it_plans_ends_with_exit_code_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         settings = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{broker.getsockname()[1]}",

@@ -131,9 +131,7 @@ def test_no_web_request_waits_longer_than_its_time_limit_for_a_silent_name_serve
     assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
-def test_a_client_sends_later_events_even_if_its_creation_exceeded_the_send_timeout(
-    sandbox: Sandbox, file: Path
-) -> None:
+def test_a_client_whose_creation_exceeded_the_send_timeout_sends_the_next_event(sandbox: Sandbox, file: Path) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     with override_settings(**settings), watched(EventSpilled, RecordDelivered) as seen:
         producer = slow_producer()
@@ -249,7 +247,7 @@ def test_events_wait_for_the_replacement_of_a_failed_client_if_there_is_no_outbo
     assert [type(event) for event in seen] == [RecordDelivered, RecordDelivered]
 
 
-def test_the_time_limit_of_an_event_includes_the_wait_for_a_client(
+def test_the_delivery_timeout_of_an_event_includes_the_wait_for_a_client(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """

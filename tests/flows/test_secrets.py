@@ -59,7 +59,7 @@ def telling(log: str) -> list[str]:
     return [line for line in log.splitlines() if "S3cret" in line or AUTHORIZATION.removeprefix("Basic ") in line]
 
 
-def test_processes_that_send_relay_consume_or_check_settings_log_no_secret(sandbox: Sandbox, file: Path) -> None:
+def test_no_secret_appears_in_the_logs_of_senders_workers_relays_and_checks(sandbox: Sandbox, file: Path) -> None:
     with faulty(sandbox.schema_registry_url) as registry:
         settings = settings_of(sandbox, registry, file)
 

@@ -156,7 +156,7 @@ class TestTransactions:
         sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_an_event_waits_only_for_the_database_that_is_configured_for_its_topic(
+    def test_an_event_waits_only_for_a_transaction_of_the_database_that_is_configured_for_its_topic(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         settings = bus.settings(topic)
@@ -293,7 +293,7 @@ class TestTrouble:
             ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS": {"no.such.option": 1}}, EventSpilled),
         ],
     )
-    def test_each_send_reports_invalid_settings_and_spills_its_event_if_possible(
+    def test_each_event_is_spilled_or_rejected_if_a_setting_is_invalid(
         self, bus: Bus, topic: str, changes: dict[str, Any], end: type[LifecycleEvent]
     ) -> None:
         with override_settings(**bus.settings(topic, **changes)), watched() as seen:
@@ -402,7 +402,7 @@ class TestForks:
         with sends_around_a_fatal_error() as (producer, _):
             self.in_a_child(lambda: send_by(producer, "t"))
 
-    def test_a_child_does_not_crash_on_an_uncollected_client_of_its_parent(self, sandbox: Sandbox) -> None:
+    def test_a_child_does_not_crash_when_it_garbage_collects_a_client_of_its_parent(self, sandbox: Sandbox) -> None:
         def send_and_collect() -> None:
             send_by(producer, "t")
             gc.collect()

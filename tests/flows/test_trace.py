@@ -98,7 +98,7 @@ def test_an_unknown_event_is_reported_with_the_range_that_was_searched(bus: Bus,
 
 
 @on_sandbox
-def test_a_search_says_how_to_continue_if_its_time_runs_out(bus: Bus, topic: str) -> None:
+def test_event_trace_says_how_to_continue_the_search_if_its_time_runs_out(bus: Bus, topic: str) -> None:
     sent(bus, topic, 1, 2)
     text = trace(bus, topic, uuid4(), "--seconds", "1e-9", finds=False)
     assert f"Looked at 0 offsets of topic {topic}, not to its end.\n    Partition 0: 0 of 2.\n" in text
@@ -134,7 +134,7 @@ def test_event_trace_names_a_group_that_will_skip_the_quarantined_record(bus: Bu
 
 
 @on_sandbox
-def test_event_trace_omits_the_searched_range_of_a_topic_if_it_found_the_event_there(bus: Bus, topic: str) -> None:
+def test_event_trace_omits_the_searched_range_of_a_topic_in_which_it_found_the_event(bus: Bus, topic: str) -> None:
     other = f"{topic}-other"
     bus.create_topic(other)
     sent(bus, other, 1)
@@ -145,7 +145,7 @@ def test_event_trace_omits_the_searched_range_of_a_topic_if_it_found_the_event_t
 
 
 @on_sandbox
-def test_event_trace_finds_a_dead_letter_on_a_topic_and_its_record(bus: Bus, topic: str, group: str) -> None:
+def test_event_trace_finds_an_event_and_its_dead_letter_on_a_topic(bus: Bus, topic: str, group: str) -> None:
     (event_id,) = sent(bus, topic, 1)
     letters = f"{group}.dead-letters"
     bus.create_topic(letters)

@@ -175,7 +175,7 @@ def read_all(bus: RealBus, count: int) -> list[Message]:
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)
-def test_case_21_this_package_reads_events_of_another_version_or_names_the_incompatible_field(
+def test_case_21_this_package_reads_events_with_another_schema_or_names_the_incompatible_field(
     exchange: Exchange, one: Crossing, producer: str
 ) -> None:
     if producer == "existing" and not one.change.existing_can:
@@ -195,7 +195,7 @@ def test_case_21_this_package_reads_events_of_another_version_or_names_the_incom
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", SHARED, ids=lambda one: one.id)
-def test_case_21_the_existing_package_reads_events_of_another_version_as_documented(
+def test_case_21_edx_event_bus_kafka_reads_events_with_another_schema_as_documented(
     exchange: Exchange, one: Crossing, producer: str
 ) -> None:
     message, outcome = exchange.record(f"{producer} {one.id}"), one.reading.existing
@@ -225,7 +225,7 @@ def test_case_22_falsy_values_arrive_unchanged(exchange: Exchange, producer: str
 
 @pytest.mark.parametrize("reader", MIXED, ids=["old reader", "new reader"])
 @pytest.mark.parametrize("package", PRODUCERS)
-def test_services_of_the_old_and_the_new_version_read_all_events_in_order(
+def test_services_with_the_old_or_the_new_schema_read_all_events_in_order(
     exchange: Exchange, reader: OpenEdxPublicSignal, package: str
 ) -> None:
     notes: dict[int, list[str | None]] = {key: [] for key in KEYS}
@@ -240,7 +240,7 @@ def test_services_of_the_old_and_the_new_version_read_all_events_in_order(
     assert notes == dict.fromkeys(KEYS, expected)
 
 
-def test_a_key_stays_on_one_partition_although_two_versions_have_different_schema_ids(exchange: Exchange) -> None:
+def test_a_key_stays_on_one_partition_although_its_events_have_different_schema_ids(exchange: Exchange) -> None:
     ids: dict[bytes, list[int]] = {}
     partitions: dict[bytes, set[int | None]] = {}
     for message in exchange.mixed():

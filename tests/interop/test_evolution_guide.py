@@ -26,12 +26,12 @@ BY_TITLE = {change.title: change for change in CHANGES}
         ("A class is renamed", "any order", "new event type", frozenset()),
     ],
 )
-def test_each_rule_of_thumb_agrees_with_the_tables(
+def test_each_rule_of_thumb_in_the_guide_agrees_with_the_tested_schema_changes(
     title: str, order: str, beside_existing: str, passes: frozenset[str]
 ) -> None:
     change = BY_TITLE[title]
     assert (change.order, change.order_beside_existing, change.passes) == (order, beside_existing, passes)
 
 
-def test_each_change_has_a_unique_title() -> None:
+def test_each_schema_change_has_a_unique_title() -> None:
     assert len(BY_TITLE) == len(CHANGES) > 25

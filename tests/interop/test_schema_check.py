@@ -38,7 +38,7 @@ def subjects(schema_registry: SchemaRegistry) -> Iterator[SchemaSubjects]:
 
 
 @pytest.mark.parametrize("title", CHANGES)
-def test_the_check_of_each_schema_change_agrees_with_the_registry_at_every_level(
+def test_schema_checks_agree_with_the_registry_at_every_compatibility_level(
     client: SchemaRegistryClient, subjects: SchemaSubjects, tmp_path: Path, title: str
 ) -> None:
     """

@@ -57,7 +57,7 @@ def test_each_package_receives_the_events_that_the_other_package_sends(
 
 @pytest.mark.parametrize("apps", APPS, ids=["ours before theirs", "theirs before ours"])
 @pytest.mark.parametrize("command", ["consume_events", "produce_event"])
-def test_commands_print_help_and_checks_find_nothing_with_the_apps_in_any_order(
+def test_checks_and_the_help_of_commands_succeed_with_the_apps_in_any_order(
     apps: list[str], command: str, sandbox: Any
 ) -> None:
     settings = {
@@ -71,7 +71,7 @@ def test_commands_print_help_and_checks_find_nothing_with_the_apps_in_any_order(
         assert process.end() == 0, process.log
 
 
-def test_the_worker_of_the_existing_package_commits_unreadable_records(bus: Bus, topic: str, group: str) -> None:
+def test_the_worker_of_edx_event_bus_kafka_commits_unreadable_records(bus: Bus, topic: str, group: str) -> None:
     fields = {one.name: (one.type, one.default) for one in attrs.fields(CertificateData) if one.name != "grade"}
     older = version(CREATED, {"certificate": record("CertificateData", **fields)})
     first = older.init_data["certificate"](**{name: getattr(certificate(1), name) for name in fields})

@@ -179,7 +179,7 @@ def test_every_event_was_sent_by_both_packages(exchange: Exchange) -> None:
     assert set(exchange.theirs) == set(exchange.ours) == ids
 
 
-def test_values_of_both_packages_are_equal_byte_for_byte(exchange: Exchange) -> None:
+def test_record_values_of_both_packages_are_equal_byte_for_byte(exchange: Exchange) -> None:
     assert {i: record.value() for i, record in exchange.ours.items()} == {
         i: record.value() for i, record in exchange.theirs.items()
     }
@@ -192,14 +192,14 @@ def test_keys_and_partitions_of_both_packages_are_equal(exchange: Exchange) -> N
     assert len({record.partition() for record in exchange.ours.values()}) > 1
 
 
-def test_headers_equal_the_headers_of_the_existing_package_plus_the_trace_context(exchange: Exchange) -> None:
+def test_headers_are_those_of_edx_event_bus_kafka_plus_the_trace_context(exchange: Exchange) -> None:
     for event_id, record in exchange.theirs.items():
         theirs, ours = dict(record.headers() or []), dict(exchange.ours[event_id].headers() or [])
         assert ours.pop("traceparent", None), event_id
         assert ours == theirs
 
 
-def test_this_package_registers_only_subjects_and_versions_that_the_existing_package_registers(
+def test_this_package_registers_only_subjects_and_versions_that_edx_event_bus_kafka_registers(
     exchange: Exchange,
 ) -> None:
     assert exchange.subjects_after_ours == exchange.subjects_after_theirs
@@ -221,7 +221,7 @@ def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange
 
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
-def test_the_existing_package_reads_equal_data_from_events_of_both_packages(exchange: Exchange, writer: str) -> None:
+def test_edx_event_bus_kafka_reads_equal_data_from_events_of_both_packages(exchange: Exchange, writer: str) -> None:
     """
     When the existing package reads an event, it replaces falsy values by defaults, whichever package sent the event.
     """

@@ -58,7 +58,7 @@ def test_prometheus_accepts_the_rules() -> None:
     assert lint_of_rules(RULES) == ""
 
 
-def test_each_alert_has_exactly_one_case() -> None:
+def test_each_alert_has_exactly_one_test_case() -> None:
     assert sorted(case.alert for case in CASES) == sorted(BY_NAME)
 
 
@@ -69,11 +69,11 @@ def failures(folder: Path, *cases: Case) -> str:
     return failures_of_rules(file)
 
 
-def test_each_alert_fires_in_its_case_only_for_the_job_lms_and_not_too_early(tmp_path: Path) -> None:
+def test_promtool_confirms_when_and_for_which_job_each_alert_fires(tmp_path: Path) -> None:
     assert failures(tmp_path, *CASES) == ""
 
 
-def test_the_test_detects_an_alert_that_does_not_fire(tmp_path: Path) -> None:
+def test_promtool_reports_an_alert_that_does_not_fire_when_expected(tmp_path: Path) -> None:
     """
     The case expects the alert at a time at which the alert does not fire. promtool must report a failure. This proves
     that the test of all cases can fail.

@@ -89,7 +89,7 @@ def test_legends_contain_only_labels_that_remain_after_aggregation() -> None:
             assert named <= set(outermost[0].split(", ")), (panel["title"], target["legendFormat"])
 
 
-def test_queries_of_panels_filter_by_the_variables_of_the_dashboard_and_panel_ids_are_unique() -> None:
+def test_panels_filter_by_the_dashboard_variables_and_have_unique_ids() -> None:
     for panel in panels():
         assert panel["description"].endswith("."), panel["title"]
         for target in panel["targets"]:

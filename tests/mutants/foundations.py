@@ -185,7 +185,7 @@ FAULTS = (
         old="self._listener.revoked(_partitions(partitions))\nself.positions.forget(_partitions(partitions))",
         new="self.positions.forget(_partitions(partitions))\nself._listener.revoked(_partitions(partitions))",
         harm="the last commit is refused: at each deploy events come again",
-        tests=("contract/test_groups.py::test_a_commit_is_stored_when_its_member_is_leaving_the_group",),
+        tests=("contract/test_groups.py::test_a_member_that_leaves_the_group_can_still_commit",),
     ),
     Fault(
         name="a refused question about offsets means that none are committed",

@@ -105,7 +105,7 @@ FAULTS = (
         old="self.stop >= self.end",
         new="True",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_search_says_how_to_continue_if_its_time_runs_out",),
+        tests=(f"{_FLOW}::test_event_trace_says_how_to_continue_the_search_if_its_time_runs_out",),
     ),
     Fault(
         name="a topic that cannot be seen is passed over in silence",
@@ -159,7 +159,7 @@ FAULTS = (
         old='is_left, after = seen["count"] == _SLICE, seen["last"]',
         new='is_left, after = False, seen["last"]',
         harm="an event that waits in a large outbox is said to be nowhere",
-        tests=(f"{_TABLES}::test_the_outbox_is_searched_in_slices_and_only_until_its_time_limit",),
+        tests=(f"{_TABLES}::test_the_outbox_is_searched_in_slices_until_the_time_limit_of_the_search",),
     ),
     Fault(
         name="rows that quote an id are taken for the event",

@@ -590,7 +590,9 @@ if error is None:
         old="self._undisturbed < _ONLY_AFTER or self._is_to_leave",
         new="self._undisturbed < _ONLY_AFTER",
         harm="a second relay that is started because of a backlog finds nothing to do",
-        real=("outbox/test_relay.py::test_a_relay_leaves_shards_to_others_while_the_backlog_is_large[postgresql]",),
+        real=(
+            "outbox/test_relay.py::test_a_relay_leaves_shards_to_other_relays_while_the_backlog_is_large[postgresql]",
+        ),
     ),
     Fault(
         name="rows before one that stays are sent again with it",
@@ -671,7 +673,7 @@ if error is None:
         old="partial(self._deliver_late, sent_at)",
         new="lambda one: self._deliver_late(monotonic(), one)",
         harm="events arrive long after EVENT_BUS_KAFKA_DELIVERY_TIMEOUT, behind newer ones of their keys",
-        tests=("flows/test_requests.py::test_the_time_limit_of_an_event_includes_the_wait_for_a_client",),
+        tests=("flows/test_requests.py::test_the_delivery_timeout_of_an_event_includes_the_wait_for_a_client",),
     ),
     Fault(
         name="an end does not wait for a client that is on its way",

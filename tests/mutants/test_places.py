@@ -26,7 +26,7 @@ def test_each_fault_replaces_code_that_exists(fault: Fault) -> None:
     compile(fault.source(), fault.file, "exec")
 
 
-def test_the_code_of_a_fault_is_found_in_any_layout_and_must_occur_exactly_once() -> None:
+def test_a_fault_replaces_differently_formatted_code_that_occurs_exactly_once() -> None:
     fault = Fault(name="f", file="f.py", scope="C.f", old="a = 1\nreturn a", new="return 2", harm="")
     source = "def f(): a = 1; return a\nclass C:\n  def f(self):\n    a = (\n      1)  # one\n    return a\n"
     assert (

@@ -236,7 +236,7 @@ def test_case_36_a_second_relay_sends_no_rows_from_the_batch_of_a_frozen_relay(s
 
 
 @on_mysql_too
-def test_case_4_35_a_killed_relay_sends_at_most_one_transaction_twice_and_keeps_the_order(
+def test_case_4_35_rows_of_a_killed_relay_are_sent_in_order_and_at_most_twice(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     twice = 0

@@ -112,7 +112,7 @@ def test_a_relay_exits_with_1_without_tables_or_with_invalid_settings(service: S
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_the_option_with_relay_makes_a_worker_send_the_rows_of_the_outbox(
+def test_a_worker_sends_the_rows_of_the_outbox_if_its_extra_options_request_a_relay(
     service: Service, database: Database, group: str
 ) -> None:
     arguments = ("consume_events", "-t", service.topic, "-g", group, "--extra", '{"with_relay": true}')
@@ -164,7 +164,7 @@ def test_many_parked_rows_are_released_in_order(service: Service) -> None:
     assert service.ids(250) == sent
 
 
-def test_the_status_command_and_an_append_report_a_stalled_outbox(
+def test_a_stalled_outbox_is_reported_by_the_status_command_and_by_senders(
     service: Service,
 ) -> None:
     service.emit()

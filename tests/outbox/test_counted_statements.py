@@ -60,7 +60,7 @@ def test_send_many_opens_a_savepoint_if_it_needs_several_inserts(service: Servic
     assert statements == ["SAVEPOINT", "INSERT", "INSERT", "RELEASE"]
 
 
-def test_the_first_event_of_a_process_costs_queries_for_tables_and_schema(
+def test_only_the_first_event_of_a_process_causes_queries_for_tables_and_schema(
     service_anywhere: Service,
 ) -> None:
     with transaction.atomic():

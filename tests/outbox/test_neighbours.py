@@ -61,7 +61,7 @@ def forbid_writing(bus: RealBus, topic: str) -> None:
 
 
 @pytest.mark.parametrize("waiting", [300, pytest.param(400_000, marks=pytest.mark.skipif(not LONG, reason="long"))])
-def test_s10_rows_of_ten_topics_are_sent_while_kafka_refuses_another_topic(
+def test_s10_rows_of_ten_topics_are_sent_while_kafka_refuses_an_eleventh_topic(
     service: Service, database: Database, waiting: int
 ) -> None:
     refused = f"{service.topic}-refused"

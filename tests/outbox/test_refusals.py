@@ -109,7 +109,7 @@ def test_a_missing_topic_is_held_and_its_rows_are_sent_after_its_creation(servic
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s12_a_topic_is_held_and_no_row_is_parked_if_it_refuses_the_timestamps_of_its_rows(service: Service) -> None:
+def test_s12_a_topic_that_refuses_the_timestamps_of_rows_is_held_and_no_row_is_parked(service: Service) -> None:
     """
     The topic accepts a record only if it reaches the broker in the millisecond of its timestamp. Almost all records are
     later.

@@ -159,7 +159,7 @@ def test_a_notification_wakes_a_waiting_relay_on_postgresql(service: Service) ->
 
 
 @on_mysql_too
-def test_a_relay_leaves_shards_to_others_while_the_backlog_is_large(
+def test_a_relay_leaves_shards_to_other_relays_while_the_backlog_is_large(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As long as the relay seems to be the only one, it leaves shards only every few seconds."""

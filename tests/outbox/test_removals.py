@@ -83,7 +83,7 @@ def test_a_removal_does_not_wait_for_uncommitted_rows_beside_the_removed_rows(se
 
 
 @pytest.mark.parametrize("database", ["mysql"], indirect=True)
-def test_rows_are_removed_one_by_one_if_the_server_would_scan_the_table_for_a_range(service: Service) -> None:
+def test_rows_are_removed_one_by_one_if_a_removal_by_range_would_scan_the_table(service: Service) -> None:
     """The test leaves the server too little memory to use ranges. A scan would wait for the uncommitted row."""
     service.emit_many(300)
     ids = list(OutboxRecord.objects.order_by("pk").values_list("pk", flat=True))

@@ -58,7 +58,7 @@ def own_service(
         yield service
 
 
-def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
+def test_history_and_heartbeats_agree_with_prometheus_after_an_outage_and_a_restart(
     own_service: Service, own_cluster: KafkaCluster, group: str
 ) -> None:
     """

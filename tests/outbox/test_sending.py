@@ -87,7 +87,7 @@ def test_an_event_goes_into_the_database_of_the_open_transaction(service: Servic
     assert service.waiting == 2
 
 
-def test_s5_the_first_or_the_configured_database_gets_the_event_if_several_transactions_are_open(
+def test_s5_an_event_goes_into_the_first_of_several_open_transactions_unless_its_topic_names_a_database(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), database.connected("third"), watched(OutboxAmbiguous) as seen:
@@ -176,7 +176,7 @@ def test_waiting_rows_are_sent_with_their_original_schema(service: Service) -> N
 
 
 @on_mysql_too
-def test_a_tombstone_is_sent_after_the_commit_and_in_the_order_of_its_key(service: Service) -> None:
+def test_a_tombstone_is_sent_after_the_commit_and_keeps_its_place_among_the_events_of_its_key(service: Service) -> None:
     with suppress(ZeroDivisionError), transaction.atomic():
         send_tombstone(CERTIFICATE_CREATED, service.topic, 7)
         assert service.waiting == 1

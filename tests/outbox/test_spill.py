@@ -148,7 +148,7 @@ def test_case_31_an_event_that_is_too_large_is_parked_and_other_events_are_sent(
     assert large not in service.ids(3, topic)
 
 
-def test_case_34_events_of_a_failed_client_are_spilled_and_a_new_client_sends_later_events(service: Service) -> None:
+def test_case_34_events_of_a_failed_client_are_spilled_and_a_new_client_sends_the_next_event(service: Service) -> None:
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}

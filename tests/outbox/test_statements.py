@@ -61,7 +61,7 @@ def test_s10_planning_a_batch_does_not_read_all_rows_of_a_held_topic(service: Se
 
 
 @on_mysql_too
-def test_s10_a_relay_plans_as_many_rows_without_the_index_of_topics_as_with_it(
+def test_s10_a_relay_plans_the_same_number_of_rows_with_and_without_the_index_of_topics(
     service: Service, database: Database
 ) -> None:
     """The index does not exist until its migration has run."""

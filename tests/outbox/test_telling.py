@@ -116,7 +116,7 @@ def test_a_killed_process_is_not_reported_as_stopped(service: Service) -> None:
     assert run.liveness == "alive", "until it is silent for a minute"
 
 
-def test_heartbeats_start_after_their_migration_and_a_relay_continues_when_this_migration_is_reverted(
+def test_a_relay_continues_without_heartbeats_while_their_migration_is_missing_or_reverted(
     service: Service,
 ) -> None:
     """

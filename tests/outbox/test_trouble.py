@@ -178,7 +178,7 @@ for number in itertools.count():
 """
 
 
-def test_the_delay_of_requests_without_kafka_and_registry_is_printed(
+def test_the_delay_of_web_requests_while_kafka_and_registry_are_silent_is_printed(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, database: Database
 ) -> None:
     """The schemas of one event type are cached. The schemas of the other event type are requested during the outage."""

@@ -54,7 +54,7 @@ def test_senders_wait_and_no_event_is_lost_when_the_buffer_is_full(
     assert spilled() == [event.event_id for event in events]
 
 
-def test_an_event_from_a_delivery_report_is_lost_without_a_wait_if_the_buffer_is_full(
+def test_an_event_of_a_failed_delivery_is_lost_immediately_if_the_spill_buffer_is_full(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # a new spill, which has not seen an unreachable database

@@ -45,7 +45,7 @@ def test_a_forked_process_has_the_same_output_and_exit_code_as_a_started_process
         assert forked.wait(60) == forked.poll() == started.returncode
 
 
-def test_a_forked_process_starts_without_our_modules_and_settings() -> None:
+def test_a_forked_process_starts_without_modules_of_this_package_or_django_settings() -> None:
     code = (
         "import sys, django.conf; print(django.conf.settings.configured)\n"
         "print([name for name in sys.modules if name.startswith(('event_bus_kafka', 'tests.projects.certificates'))])"

@@ -41,7 +41,7 @@ def test_each_emission_ran_and_its_data_was_committed_unless_it_was_rolled_back(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_emission_raises_nothing_and_has_one_outbox_row_only_if_it_was_committed(
+def test_an_emission_has_one_outbox_row_if_it_was_committed_and_no_row_if_it_was_rolled_back(
     outcome: Outcome, name: str
 ) -> None:
     """Kafka is unreachable. If an event is not in the outbox when its process ends, the event is lost."""
@@ -51,7 +51,7 @@ def test_each_emission_raises_nothing_and_has_one_outbox_row_only_if_it_was_comm
     assert outcome.of(name) == (end, rows), outcome.log
 
 
-def test_a_relay_sends_each_row_of_the_default_database_only_once(outcome: Outcome) -> None:
+def test_a_relay_sends_each_row_of_the_default_database_exactly_once(outcome: Outcome) -> None:
     rows = {name: count for (name, database), count in outcome.rows.items() if database == OUTBOX}
     assert len(rows) > 20
     assert outcome.arrived == Counter(rows)

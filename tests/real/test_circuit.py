@@ -40,7 +40,7 @@ def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
-def test_case_18_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
+def test_case_18_events_of_a_failing_receiver_are_held_until_the_circuits_probe_succeeds(
     bus: RealBus, topic: str, group: str, tmp_path: Path, lanes: int
 ) -> None:
     kept, gate = OnTopic(bus, group).create(), tmp_path / "mended"

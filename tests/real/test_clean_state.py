@@ -20,7 +20,7 @@ LANES = 3
 
 
 @pytest.mark.parametrize("leaves", ["settings alone", "transaction", "autocommit off", "broken connection"])
-def test_case_42_the_next_event_has_a_clean_connection_without_a_reconnect(
+def test_case_42_the_next_event_gets_a_clean_connection_whatever_a_receiver_has_left_behind(
     bus: RealBus, topic: str, group: str, database: Database, leaves: str
 ) -> None:
     """The test checks all aliases of databases and all lanes. Only a broken connection is replaced."""

@@ -71,7 +71,7 @@ def test_a_repeated_failure_of_a_record_updates_the_row_of_its_dead_letter() -> 
     assert DeadLetter.objects.count() == 2
 
 
-def test_only_one_of_many_concurrent_operators_claims_a_row() -> None:
+def test_only_one_of_many_concurrent_operators_can_claim_a_letter() -> None:
     stored(record_of(7), RECEIVER)
     letters = [DeadLetter.objects.get() for _ in range(8)]
     start = threading.Barrier(len(letters))
@@ -95,7 +95,7 @@ def test_failure_times_are_compared_with_the_precision_of_a_microsecond() -> Non
     assert not known(record_of(7, offset=1), group="mail", event_id=event_id, time=FAILED_AT)
 
 
-def test_event_dead_letters_lists_shows_discards_and_purges_letters_and_names_a_missing_receiver() -> None:
+def test_letters_can_be_listed_shown_discarded_and_purged_by_event_dead_letters() -> None:
     letters = [stored(record_of(7, offset=offset), RECEIVER) for offset in (10, 9)]
     assert run("list").count(RECEIVER) == 2
     assert run("list", "--receiver", RECEIVER, "--limit", 1).endswith("… and 1 more\n")
@@ -266,7 +266,7 @@ def test_c3_a_replay_stores_successes_after_the_server_ended_the_connection(sand
     assert DeadLetter.objects.get().failed_receivers == [RECEIVER]
 
 
-def test_c2_a_stand_in_settles_only_the_receiver_that_it_replaces(sandbox: Sandbox) -> None:
+def test_c2_a_stand_in_settles_only_the_entry_of_the_receiver_that_it_replaces(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def new_grade(**_: object) -> None:

@@ -49,7 +49,7 @@ def once_compacted(bus: RealBus, topic: str, count: int) -> None:
         assert monotonic() < deadline, "Kafka did not compact the topic"
 
 
-def test_case_26_only_records_of_committed_transactions_are_processed_and_each_of_them_once(
+def test_case_26_records_of_committed_transactions_are_processed_once_and_aborted_records_are_skipped(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
     users = list(range(1, 7))

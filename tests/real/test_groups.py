@@ -127,7 +127,7 @@ def test_case_8_no_event_is_lost_or_repeated_while_members_join_or_leave_under_l
     assert_in_order(said, each)
 
 
-def test_a_static_member_gets_its_partition_without_a_rebalance_after_a_restart(bus: RealBus, group: str) -> None:
+def test_a_static_member_gets_its_partition_back_after_a_restart_without_a_rebalance(bus: RealBus, group: str) -> None:
     topic = f"static-{group}"
     bus.create_topic(topic, 2)
 

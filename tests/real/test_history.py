@@ -109,7 +109,7 @@ def test_no_count_is_lost_when_history_is_written_and_combined_concurrently() ->
     assert rows().filter(span=HOUR).count() == lines
 
 
-def test_minutes_are_combined_into_quarters_and_later_into_hours_with_equal_sums() -> None:
+def test_rows_of_minutes_are_combined_into_quarter_hours_and_later_into_hours_with_equal_sums() -> None:
     now = database_now("default")
     yesterday = (now - _DAY) // _HOUR * _HOUR  # the hour that contains the time a day ago
     line = Line(service="lms", event_type=TYPE, receiver="", outcome="done")

@@ -55,7 +55,7 @@ def test_a_new_service_reads_all_events_that_were_sent_before_its_first_start(
     assert [user for user in users_of(process, 0) if user != 100] == list(range(30, 0, -2))
 
 
-def test_a_new_service_starts_at_a_date_and_continues_at_its_commit_after_a_restart(
+def test_a_new_service_starts_at_a_date_and_continues_at_its_committed_offset_after_a_restart(
     bus: RealBus, month: str, group: str
 ) -> None:
     date = datetime.fromtimestamp(time.time() - 10.5 * DAY, UTC).isoformat()

@@ -64,7 +64,7 @@ def test_the_subcommand_show_prints_offsets_lag_and_quarantined_records_of_a_gro
     assert "Members: none" in text
 
 
-def test_a_reset_is_planned_then_applied_and_workers_continue_from_the_new_offset(
+def test_a_group_is_reset_only_with_the_option_apply_and_continues_at_the_new_offset(
     bus: RealBus, topic: str, group: str
 ) -> None:
     for user in (1, 2, 3):

@@ -81,7 +81,7 @@ def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
     assert bus.committed(group, topic) == 0
 
 
-def test_an_offset_time_moves_a_group_only_once_and_another_offset_time_moves_it_again(
+def test_an_offset_time_moves_a_group_once_and_a_changed_offset_time_moves_it_again(
     bus: RealBus, topic: str, group: str
 ) -> None:
     for user in (1, 2, 3):

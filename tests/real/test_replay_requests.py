@@ -164,7 +164,7 @@ def test_a_running_request_appears_in_heartbeats_and_can_be_paused_resumed_and_c
 
 
 @on_postgresql
-def test_two_requests_for_the_same_letters_run_each_letter_only_once(
+def test_two_requests_for_the_same_letters_replay_each_letter_only_once(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "first")

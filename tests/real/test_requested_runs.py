@@ -50,7 +50,7 @@ def default(database: Database) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_another_worker_continues_a_replay_of_a_topic_at_the_saved_progress_after_a_worker_was_killed(
+def test_another_worker_continues_the_replay_of_a_killed_worker_at_the_saved_progress(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     live = f"{topic}-live"
@@ -144,7 +144,7 @@ def test_a_replay_waits_for_a_topic_that_is_missing_for_a_moment(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_only_replays_of_dead_letters_can_be_requested_before_the_migration_for_topics(
+def test_only_replays_of_dead_letters_can_be_requested_before_the_migration_for_replays_of_topics(
     bus: RealBus, topic: str, database: Database
 ) -> None:
     call_command("migrate", "event_bus_kafka", "0012", verbosity=0)

@@ -117,7 +117,9 @@ def test_event_topics_reports_the_drift_that_it_cannot_correct(cluster: KafkaClu
     assert (code, said.count("event_topics cannot mend this")) == (1, 2)
 
 
-def test_surplus_partitions_and_foreign_topics_are_reported_but_are_not_drift(cluster: KafkaCluster) -> None:
+def test_surplus_partitions_and_topics_of_other_services_are_reported_but_do_not_count_as_drift(
+    cluster: KafkaCluster,
+) -> None:
     name, other = "too-many", "of-others"
     cluster.create_topic(name, 3)
     cluster.create_topic(other)
@@ -133,7 +135,7 @@ def test_surplus_partitions_and_foreign_topics_are_reported_but_are_not_drift(cl
     assert partitions(cluster, name) == 3
 
 
-def test_all_possible_topics_are_created_although_one_topic_cannot_be_created(cluster: KafkaCluster) -> None:
+def test_event_topics_creates_the_other_topics_although_one_topic_has_an_invalid_name(cluster: KafkaCluster) -> None:
     settings = settings_of(cluster, "last-of-all")
     settings["EVENT_BUS_KAFKA_TOPICS"]["bad name"] = {}
     code, said = topics(settings, "apply")
@@ -142,7 +144,7 @@ def test_all_possible_topics_are_created_although_one_topic_cannot_be_created(cl
     assert "last-of-all  create with as many partitions as the brokers choose, the brokers' replication: done" in said
 
 
-def test_missing_rights_to_topics_are_named_and_permitted_changes_are_made(guarded: GuardedKafka) -> None:
+def test_event_topics_names_missing_rights_and_makes_all_permitted_changes(guarded: GuardedKafka) -> None:
     user = "deployer"
     guarded.add_user(user)
     for topic, *operations in (

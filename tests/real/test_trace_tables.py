@@ -167,7 +167,7 @@ def test_event_trace_finds_inbox_marks() -> None:
             CERTIFICATE_CREATED.disconnect(receiver, dispatch_uid=f"uid-{number}")
 
 
-def test_the_outbox_is_searched_in_slices_and_only_until_its_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_outbox_is_searched_in_slices_until_the_time_limit_of_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [emitted(user) for user in range(7)]
     monkeypatch.setattr("event_bus_kafka.operations.whereabouts.bytes_search._SLICE", 2)
     for event_id in ids:

@@ -104,7 +104,7 @@ def letter(offset: int, *receivers: str, **changes: Any) -> Letter:
     return letter_of(record_of(7, offset=offset), *receivers, **changes)
 
 
-def test_the_new_version_stores_replays_and_discards_letters_before_the_migration() -> None:
+def test_letters_can_be_stored_replayed_and_discarded_by_the_new_version_before_the_migration() -> None:
     migrate("0008")
     before = VersionBefore()
     first, second = before.store(letter(0, OLD)), before.store(letter(1, HERE, OTHER))
@@ -130,7 +130,7 @@ def test_no_part_of_a_letter_is_stored_if_the_old_tables_refuse_the_letter() -> 
     assert DeadLetter.objects.count() == 0
 
 
-def test_the_new_version_reads_old_letters_and_the_old_version_can_still_write() -> None:
+def test_after_the_migration_the_new_version_reads_old_letters_and_the_old_version_can_store_letters() -> None:
     migrate("0008")
     before = VersionBefore()
     InboxMark.objects.mark(HERE, uuid4())

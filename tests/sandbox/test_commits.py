@@ -41,7 +41,7 @@ def own_sandbox() -> Iterator[Sandbox]:
         ("ILLEGAL_GENERATION", True),
     ],
 )
-def test_case_10_a_refused_commit_is_repeated_unless_the_partition_is_lost(
+def test_case_10_the_report_of_a_refused_commit_says_whether_the_partition_is_lost(
     own_sandbox: Sandbox, group: str, told: list[LifecycleEvent], code: str, lost: bool
 ) -> None:
     with Member(SandboxBus(own_sandbox), group, ["t"]) as member:

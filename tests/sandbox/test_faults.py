@@ -46,7 +46,7 @@ def test_a_record_waits_while_the_brokers_are_down(own_sandbox: Sandbox) -> None
     assert reports.send() == [None, None, None]
 
 
-def test_one_broker_can_be_taken_down_alone(own_sandbox: Sandbox) -> None:
+def test_one_broker_can_be_taken_down_while_the_others_run(own_sandbox: Sandbox) -> None:
     first, second, _ = own_sandbox.bootstrap_servers.split(",")
     with own_sandbox.broker_down(1):
         with pytest.raises(KafkaException):
@@ -108,7 +108,7 @@ def test_the_method_fail_next_refuses_unknown_requests_and_errors(
         sandbox.fail_next(api, error)
 
 
-def test_registry_down_also_disconnects_clients_with_open_connections(own_sandbox: Sandbox) -> None:
+def test_the_method_registry_down_disconnects_connected_clients(own_sandbox: Sandbox) -> None:
     with SchemaRegistryClient({"url": own_sandbox.schema_registry_url, "max.retries": 0}) as client:
         schema_id = client.register_schema("s", Schema('"string"', "AVRO"))
         with own_sandbox.registry_down(), pytest.raises(Exception, match=r"refused|disconnected"):

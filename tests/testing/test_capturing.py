@@ -130,7 +130,7 @@ def test_an_event_is_not_captured_if_it_was_received_from_the_bus(events: Captur
         ({"course": None}, "field certificate.course"),
     ],
 )
-def test_a_value_of_the_wrong_type_raises_at_the_line_that_emits_the_event(
+def test_emitting_a_value_of_the_wrong_type_raises_unsendable_event_immediately(
     changes: dict[str, Any], reason: str
 ) -> None:
     reached = []
@@ -154,7 +154,7 @@ class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-event
     signature: str = attrs.field(kw_only=True)
 
 
-def test_emitting_raises_an_error_if_receivers_would_not_get_a_value() -> None:
+def test_emitting_raises_an_error_if_a_value_of_the_event_would_not_reach_receivers() -> None:
     signed = SignedCertificate(**attrs.asdict(certificate(), recurse=False), signature="S")
     lost = r"certificate\.signature was 'S' and arrives as nothing"
     with pytest.raises(UnsendableEvent, match=lost), captured_events():
@@ -253,7 +253,9 @@ def test_the_transaction_of_the_configured_database_decides_whether_an_event_cou
 
 
 @pytest.mark.django_db
-def test_events_of_rolled_back_blocks_count_as_sent_in_mode_immediate(events: CapturedEvents, settings: Any) -> None:
+def test_an_event_of_a_rolled_back_block_counts_as_sent_in_mode_immediate(
+    events: CapturedEvents, settings: Any
+) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "immediate"
     with pytest.raises(RuntimeError), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
@@ -262,7 +264,7 @@ def test_events_of_rolled_back_blocks_count_as_sent_in_mode_immediate(events: Ca
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_the_transaction_of_the_outbox_decides_in_mode_outbox_whether_an_event_counts_as_sent(
+def test_an_event_counts_as_sent_in_mode_outbox_when_the_transaction_of_its_row_commits(
     events: CapturedEvents, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "outbox"
@@ -305,7 +307,7 @@ def test_emitting_an_event_raises_unsendable_event_if_autocommit_is_off() -> Non
 
 
 class TestInDjangosTestCase(TestCase):
-    def test_events_count_as_sent_in_a_unittest_case_that_never_commits(self) -> None:
+    def test_an_event_counts_as_sent_in_a_unittest_case_that_never_commits(self) -> None:
         with captured_events() as events, transaction.atomic():
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         events.assert_sent(CERTIFICATE_CREATED, certificate=certificate(1))

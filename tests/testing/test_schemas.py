@@ -105,7 +105,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize(("fields", "changes", "verdicts"), CHANGES.values(), ids=CHANGES)
-def test_both_assertions_fail_after_an_incompatible_change_and_name_the_field(
+def test_assert_schema_unchanged_and_assert_schema_compatible_fail_after_an_incompatible_change(
     file: Path, fields: dict[str, Any], changes: list[str], verdicts: list[str]
 ) -> None:
     with graded(**fields) as signal:
