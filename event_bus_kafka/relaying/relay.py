@@ -27,6 +27,8 @@ from event_bus_kafka.telemetry.events import RelayInterrupted
 
 _READ_AHEAD = 2
 """Number of chunks that are read while earlier chunks are sent."""
+_REMOVALS_AHEAD = 2
+"""Maximum number of chunks that wait for their removal while a later chunk is sent."""
 _SHARE = 4
 """
 Maximum number of shards that a relay claims if its last batch could not take all waiting rows, so that other relays can
@@ -235,7 +237,7 @@ class Relay:
         """
         if rows := batch.take_confirmed():
             removals.begin(self._claims.remove, [row.id for row in rows], at_once=True)
-        while len(removals) > 1 or (removals and not batch.has_room_for(count)):
+        while len(removals) > _REMOVALS_AHEAD or (removals and not batch.has_room_for(count)):
             removals.take()
             batch.ledger.end_removal()
         return batch.has_room_for(count)
