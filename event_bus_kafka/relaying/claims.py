@@ -104,16 +104,17 @@ class Claims:
         """Whether the relay still has the claim, according to the state of the socket. No query is sent."""
         return not (self._dialect.locks and self._connection.is_cut)
 
-    def plan(self, shards: Sequence[int], limits: Mapping[str, int]) -> BatchPlan:
+    def plan(self, shards: Sequence[int], limits: Mapping[str, int], *, is_short: bool = False) -> BatchPlan:
         """
         Search the rows of these shards once; return the rows that a batch is to send.
 
         Rows that commit after the search wait for the next batch. A second search could find a row and miss an earlier
-        row with the same key. ``limits``: topic → maximum number of its rows in each shard, if the topic has a limit.
+        row with the same key. ``limits``: topic → maximum number of its rows per shard, if it is limited. ``is_short``:
+        whether to plan few rows, so that these shards do not get far ahead of the other shards.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
-        most = _BATCH_ROWS // len(shards)
+        most = _BATCH_ROWS // (SHARDS if is_short else len(shards))
         statement = self._dialect.plan(shards, most=most, parked_holds_key=self._parked_holds_key)
         found = sorted(self._connection.query(statement, binary=True))
         counts = Counter(shard for _, _, shard in found)
@@ -243,9 +244,7 @@ class Claims:
 
     @contextmanager
     def _settling(self, *, at_once: bool = False) -> Iterator[OwnConnection]:
-        """
-        Run the ``with`` block in the claim's transaction. With ``at_once``, or on SQLite, use a separate transaction.
-        """
+        """Run the ``with`` block in the claim's transaction; with ``at_once`` or on SQLite, in a separate one."""
         if at_once or not self._dialect.locks:
             with self._second.transaction():
                 yield self._second

@@ -36,9 +36,9 @@ claim the other shards. While there seems to be no other relay, this maximum app
 """
 _ONLY_AFTER = 4
 """A relay counts as the only one if it got all requested shards in this number of batches in a row."""
-_LEAVES_EVERY = 3.0
+_LEAVES_EVERY = 5.0
 """
-Seconds after which the only relay leaves some shards free for one batch, because another relay may have just started.
+Seconds after which the only relay leaves some shards free for one short batch, because another relay may have started.
 """
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PAUSE_FACTOR = 10
@@ -100,8 +100,8 @@ class Relay:
         self._is_full = False
         self._undisturbed = _ONLY_AFTER
         """Number of batches in a row, up to the last batch, in which the relay got all requested shards."""
-        self._left_at = 0.0
-        """Monotonic time of the last batch that left some shards free."""
+        self._left_at = monotonic()
+        """Monotonic time of the last batch that left some shards free; at first, of the start."""
         self._saw_all = True
         """Whether the last batch claimed all shards with rows, and took all their rows except those of held topics."""
         self._reader = BackgroundThread("reads")
@@ -146,7 +146,9 @@ class Relay:
             self._rest(looked)
             return StepResult(left=False)
         found = len(shards)
+        is_short = False
         if self._is_full and found > _SHARE and (self._undisturbed < _ONLY_AFTER or self._is_to_leave):
+            is_short = self._undisturbed >= _ONLY_AFTER
             shards, self._left_at = sample(shards, _SHARE), monotonic()
         batch = Batch(
             self._clients,
@@ -159,7 +161,7 @@ class Relay:
             with self._claims.claim(shards) as claimed:
                 self._undisturbed = self._undisturbed + 1 if len(claimed) == len(shards) else 0
                 if claimed:
-                    self._send(batch, claimed)
+                    self._send(batch, claimed, is_short)
         except (Error, ClaimLost) as error:
             if isinstance(error, Error):  # after ClaimLost another relay may have sent and removed the rows
                 self._settlement.keep(batch.ledger)
@@ -193,9 +195,9 @@ class Relay:
             return attrs.evolve(stepped, left=False)
         return stepped
 
-    def _send(self, batch: Batch, shards: list[int]) -> None:
+    def _send(self, batch: Batch, shards: list[int], is_short: bool) -> None:
         try:
-            self._fill(batch, shards)
+            self._fill(batch, shards, is_short)
             if isinstance(batch.trouble, ClaimLost):
                 raise batch.trouble
             self._settlement.settle(batch.take_confirmed(), batch.ledger, batch.put_back)
@@ -203,13 +205,13 @@ class Relay:
             batch.give_up()  # before the claim ends: otherwise a record could arrive after newer ones of other relays
             raise
 
-    def _fill(self, batch: Batch, shards: list[int]) -> None:
+    def _fill(self, batch: Batch, shards: list[int], is_short: bool) -> None:
         """
         Read and send one chunk of rows after another. While a chunk is sent, other threads read the next chunks and
         remove confirmed rows.
         """
         began = perf_counter()
-        plan = self._settlement.first_of(self._claims.plan(shards, self._topics.limits))
+        plan = self._settlement.first_of(self._claims.plan(shards, self._topics.limits, is_short=is_short))
         batch.looked = perf_counter() - began
         batch.deadline = monotonic() + BATCH_TIME  # however long the database took until now
         chunks = iter(plan.chunks)

@@ -190,6 +190,23 @@ def test_a_relay_leaves_shards_to_other_relays_while_the_backlog_is_large(
 
 
 @on_mysql_too
+def test_a_batch_that_leaves_shards_to_others_does_not_get_far_ahead_of_them(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the claimed shards got far ahead, the ids of later batches would have gaps, which makes batches slower."""
+    monkeypatch.setattr(claims, "_BATCH_ROWS", 5 * SHARDS)
+    with transaction.atomic():
+        for user in range(600):
+            service.emit(user)
+    with service.relay() as relay:
+        relay.step()
+        waiting = service.waiting
+        relay._left_at -= 3_600
+        relay.step()
+    assert 0 < waiting - service.waiting <= 5 * 4, "of four shards"
+
+
+@on_mysql_too
 def test_case_41_writers_and_relays_do_not_wait_for_locks(service: Service) -> None:
     """
     The relay owns a claim while rows are inserted. It also removes rows while transactions with inserts are open.
