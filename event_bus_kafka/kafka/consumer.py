@@ -28,7 +28,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 _BATCH = 500
 """Maximum number of records that one poll returns. A higher maximum is not measurably faster."""
 _CAUSE_WITHIN = 2.0
-"""Seconds to wait for the cause of a fatal error."""
+"""Seconds of polling in which the client may still report the cause of a fatal error."""
 _LOOK_EVERY = 0.1
 """Maximum seconds between two checks for partitions that were assigned during a poll. Such partitions end the poll."""
 

@@ -126,7 +126,7 @@ class HistoryRow(models.Model):
     service = models.CharField(max_length=255)
     event_type = models.CharField(max_length=255)
     receiver = models.CharField(max_length=500)
-    """Name, as in dead letters, of the receiver whose calls are counted; empty: the row counts events."""
+    """Name of the receiver whose calls are counted, written as in dead letters; empty: the row counts events."""
     outcome = models.CharField(max_length=32)
     count = models.BigIntegerField()
     seconds = models.FloatField()

@@ -39,10 +39,10 @@ def after_commit(action: Action, *, database: str | None) -> None:
 
 def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections for whose commits an event that is emitted now has to wait. ``database``: the only alias that
-    counts; None: all aliases count.
+    Return the connections with an open transaction. An event waits until all of them commit. ``database``: the only alias
+    that counts; None: all aliases count.
 
-    Raises :class:`ManualTransaction` if one of these transactions was begun by switching autocommit off, because Django
+    Raises :class:`ManualTransaction` if autocommit is switched off on one of the connections that count, because Django
     has no hook for its commit. Raises :class:`ConfigurationError` if there is no such alias.
     """
     deciding = [connection_of(database)] if database else connections.all(initialized_only=True)

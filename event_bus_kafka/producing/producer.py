@@ -32,7 +32,7 @@ from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event
 
 _MANY = 500
-"""Number of events per batch when many events are sent at once."""
+"""Maximum number of events that are encoded and handed over together when many events are sent at once."""
 
 
 class KafkaEventProducer(EventBusProducer):

@@ -95,7 +95,7 @@ class Ledger:
         return rows
 
     def end_removal(self) -> None:
-        """Note that the rows whose removal was begun first are now removed from the outbox."""
+        """Note that the removal that was begun first, and has not ended yet, has now ended."""
         self.gone += len(self.removing.popleft())
 
 

@@ -70,8 +70,8 @@ class MetricsPage:
 
 class _DefaultRegistry:
     """
-    This process's counters, and the gauges of events that wait for an outbox, in prometheus_client's default registry,
-    which web processes export.
+    Keeps counters of this process in prometheus_client's default registry, which web processes export. The gauges of
+    events that wait for an outbox are there, too.
 
     :meth:`publish` increases real counters. A collector would not be enough, because its numbers are missing in
     multiprocess mode, where several processes share a directory.

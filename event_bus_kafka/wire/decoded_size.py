@@ -62,7 +62,7 @@ class Shape:
     memory: int
     """Memory of a value in bytes, without the items of its lists and maps, and without the contents of its texts."""
     least: int
-    """Minimum bytes of a value in a record."""
+    """Minimum number of bytes that an encoded value has."""
     growth: int = _WIDEST_CHARACTER
     """Maximum bytes of memory that one byte of the record's items and texts needs."""
     walk: Walk

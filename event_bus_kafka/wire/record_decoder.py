@@ -170,8 +170,8 @@ class _Code:
 def _arguments(reader: Record, built: list[Field], values: dict[str, str]) -> list[str]:
     """
     Return the source code of the arguments with which an object is built. Positional arguments are faster. They are
-    used if ``built`` contains all fields of ``reader``, at least two, and no field is keyword-only. Otherwise keyword
-    arguments are used.
+    used if ``reader`` has at least two fields, ``built`` contains all of them, and none is keyword-only. Otherwise
+    keyword arguments are used.
     """
     if len(built) == len(reader.fields) > 1 and not any(field.keyword_only for field in built):
         return [values[field.name] for field in built]

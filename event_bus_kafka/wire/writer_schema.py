@@ -2,8 +2,8 @@
 Parses schemas of other writers, and refuses schemas whose use could end the process.
 
 fastavro reads in C, without a limit on depth. Therefore a schema that contains itself, or is nested deeply, overflows
-the stack. Besides, some types are encoded as no bytes. A few bytes could then declare any number of items of these
-types, which would fill the memory.
+the stack. Besides, values of some types take no bytes. A few bytes could then declare any number of such items, which
+would fill the memory.
 """
 
 from __future__ import annotations

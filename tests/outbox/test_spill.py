@@ -258,7 +258,9 @@ def test_events_are_spilled_when_settings_turn_autocommit_off(service: Service) 
         assert spill.finish(0) == 1
 
 
-def test_without_outbox_tables_an_event_is_lost_and_the_error_says_how_to_create_the_tables(service: Service) -> None:
+def test_without_outbox_tables_an_unconfirmed_event_is_lost_and_the_error_says_how_to_create_the_tables(
+    service: Service,
+) -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
     (warning,) = check_tables(databases=["default"])

@@ -42,7 +42,9 @@ def commit(bus: RealBus, group: str, topic: str, offset: int, marks: str) -> Non
         consumer.close()
 
 
-def test_the_subcommand_show_prints_offsets_lag_and_quarantined_records_of_a_group(bus: RealBus, group: str) -> None:
+def test_the_subcommand_show_prints_offsets_and_lag_and_quarantined_records_of_a_group(
+    bus: RealBus, group: str
+) -> None:
     topic = f"prod-shown-{group}"
     bus.create_topic(topic, 2)
     send(bus, topic, *map(certificate, (1, 1, 1)))

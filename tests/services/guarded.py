@@ -99,7 +99,7 @@ class GuardedKafka:
             self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
 
     def allow_topic(self, user: str, topic: str, operation: AclOperation) -> None:
-        """Allow a user to use one operation on a topic."""
+        """Allow a user one operation on a topic."""
         self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
 
     def allow_group(self, user: str, group: str) -> None:

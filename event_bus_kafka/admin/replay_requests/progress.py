@@ -26,7 +26,7 @@ _LETTERS_SHOWN = 50
 _REASONS_SHOWN = 20
 _HISTORY_SHOWN = 20
 _FIRST_SHOWN = 10
-"""Maximum number of requests, which workers do first, that the page of a waiting request names."""
+"""The page of a waiting request names the requests that workers do before it, at most this many."""
 _RARE = (LetterState.PARTLY, LetterState.UNKNOWN)
 """States of letters that the facts about a request leave out if no letter is in them."""
 Url = Callable[..., str]

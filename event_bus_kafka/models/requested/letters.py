@@ -152,7 +152,7 @@ class RequestedLetter(models.Model):
     number = models.IntegerField()
     """Position within the request, in the order of the records."""
     letter = models.BigIntegerField()
-    """Id of the dead letter, which may be deleted."""
+    """Id of the dead letter; the dead letter itself may no longer exist."""
     topic = models.CharField(max_length=249)
     partition = models.IntegerField()
     offset = models.BigIntegerField()

@@ -34,7 +34,7 @@ class Beats:
 
     alias: str
     now: datetime
-    """The present time of the database. ``now`` has this meaning in the other classes, too."""
+    """The present time of the database. ``now`` means the same in the other classes of this module."""
     ahead: float
     """Number of seconds by which the database's clock is ahead of this host's; negative: behind it."""
     runs: Sequence[WorkerRun]

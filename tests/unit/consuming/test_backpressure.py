@@ -72,7 +72,7 @@ def test_finished_records_do_not_count_towards_the_limit_of_bytes() -> None:
     assert partition.size == 0
 
 
-def test_a_slow_partition_stops_other_partitions_only_briefly_and_resumes_when_its_window_is_half_empty() -> None:
+def test_a_slow_partition_is_paused_until_its_window_is_half_empty_and_stops_others_only_briefly() -> None:
     """
     If the partition resumed as soon as it had room for one record, the slow key would fill it again, and the worker
     would stop reading the other partitions each time.

@@ -201,7 +201,7 @@ def test_c12_a_usable_connection_with_an_error_is_closed_after_a_failed_attempt(
 
 
 def test_c14_pooled_connections_return_to_the_pool_after_each_event(connection: BaseDatabaseWrapper) -> None:
-    """Formerly four lanes used all four connections of a pool for ever."""
+    """Formerly four lanes kept all four connections of a pool, and never returned them."""
     cleanup.clean()
     assert connection.connection is not None
     connection.settings_dict["OPTIONS"]["pool"] = True

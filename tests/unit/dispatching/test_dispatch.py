@@ -46,7 +46,7 @@ def test_a_callable_is_awaited_if_it_is_marked_as_a_coroutine_function() -> None
     assert ran == [1]
 
 
-def test_a_receiver_gets_the_arguments_of_openedx_events_and_one_named_from_event_bus() -> None:
+def test_a_receiver_gets_the_arguments_of_openedx_events_and_the_argument_from_event_bus() -> None:
     got: list[dict[str, Any]] = []
     one = event()
     assert dispatch(one, [Receiver(lambda **arguments: got.append(arguments))]) == []

@@ -69,7 +69,7 @@ def test_a_heartbeat_row_contains_the_host_the_process_the_state_and_the_rates(r
     ("period", "silence", "liveness"),
     [(1, 50_000, "alive"), (1, 61_000, "dead"), (20, 100_000, "alive"), (20, 121_000, "dead")],
 )
-def test_a_process_counts_as_dead_after_a_silence_of_six_periods_but_not_within_a_minute(
+def test_a_process_counts_as_dead_after_a_silence_of_six_periods_and_at_least_a_minute(
     running: Running, period: float, silence: int, liveness: str
 ) -> None:
     with running.consumer(consumer_state):

@@ -1,4 +1,7 @@
-"""The history in the database contains each count exactly once, even after a failed write. Counts are read by time."""
+"""
+The history in the database contains each count exactly once, even after a failed write. Counts are read from a given
+time on.
+"""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def test_a_letter_keeps_a_failed_stand_in_and_the_replaced_receiver() -> None:
     assert receivers_left(letter) == [GONE, SECOND]
 
 
-def test_a_letter_without_receivers_lists_the_remaining_receivers_after_a_replay_to_one_receiver() -> None:
+def test_a_letter_that_names_no_receivers_names_the_others_after_a_replay_to_one_receiver() -> None:
     letter = stored(record_of(7))
     with pytest.raises(CommandError):
         run("replay", letter.pk, "--receiver", SECOND, "--apply")

@@ -109,7 +109,7 @@ def test_a_letter_discarded_during_a_replay_is_not_stored_again() -> None:
     assert states() == {"first": "discarded"}
 
 
-def test_a_failed_letter_does_not_count_as_succeeded_after_a_discard_during_its_replay() -> None:
+def test_a_failed_replay_does_not_count_as_succeeded_if_its_letter_was_discarded_meanwhile() -> None:
     def discard_and_fail() -> None:
         discard(letter)
         raise ValueError

@@ -70,7 +70,7 @@ def test_the_status_of_the_sandbox_shows_the_lag_and_the_workers_that_sent_heart
     assert checked(settings) == {}
 
 
-def test_the_status_shows_the_counts_of_the_last_hour_the_numbers_of_rows_and_the_neglects(
+def test_the_status_shows_neglects_and_numbers_of_rows_and_the_counts_of_the_last_hour(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     neglected.neglect_everything()

@@ -67,8 +67,8 @@ def test_a_topic_that_was_held_is_tried_with_a_separate_client(relaying: Relayin
 
 def test_s8_at_most_one_more_request_of_a_batch_is_accepted_after_a_refused_request(relaying: Relaying) -> None:
     """
-    Each request has one row. If a broker has seen the producer, it refuses the request that follows the refused
-    request. The sandbox accepts this following request.
+    Each request has one row. A real broker that has accepted a request of the producer also refuses the request after
+    a refused one. The sandbox accepts it.
     """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()

@@ -32,7 +32,7 @@ from tests.support.watching import watched
 
 
 @pytest.mark.parametrize("refusal", ["MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"])
-def test_rows_of_several_chunks_keep_their_order_when_a_broker_refuses_their_request(
+def test_rows_of_several_chunks_in_one_request_keep_their_order_when_a_broker_refuses_it(
     relaying: Relaying, refusal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "CHUNK_ROWS", 5)  # two chunks form one request, as the client lingers
