@@ -39,8 +39,8 @@ def after_commit(action: Action, *, database: str | None) -> None:
 
 def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections with an open transaction. An event waits until all of them commit. ``database``: the only alias
-    that counts; None: all aliases count.
+    Return the connections with an open transaction. An event waits until all of them commit. ``database``: the only
+    alias that counts; None: all aliases count.
 
     Raises :class:`ManualTransaction` if autocommit is switched off on one of the connections that count, because Django
     has no hook for its commit. Raises :class:`ConfigurationError` if there is no such alias.

@@ -15,7 +15,9 @@ from weakref import ref
 from event_bus_kafka.telemetry.metrics import Metric
 
 OTHER = "other"
-"""The label that replaces a name unknown to this service. If a thread has ``_MOST`` tallies, it replaces any new label."""
+"""
+The label that replaces a name unknown to this service. If a thread has ``_MOST`` tallies, it replaces any new label.
+"""
 _MOST = 10_000
 """
 Maximum number of tallies of a thread, apart from those whose labels are all ``other``. At this number, values with new
