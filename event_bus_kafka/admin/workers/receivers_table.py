@@ -88,6 +88,9 @@ def _marked(receiver: ReceiverView, workers_url: str, *, has_letters: bool) -> M
         return Marked(text=gettext("circuit open: its events are held"), mark="bad")
     if receiver.is_slow:
         return Marked(text=gettext("slow"), mark="bad", url=f"{workers_url}{SLOW_PART}")
+    if receiver.has_worker and receiver.held_up_by:
+        text = gettext("receives, held up by %(receiver)s") % {"receiver": shown(receiver.held_up_by)}
+        return Marked(text=text, mark="idle", url=f"{workers_url}{SLOW_PART}")
     if receiver.has_worker:
         return Marked(text=gettext("receives"), mark="idle" if has_letters else "good")
     if not settings.heartbeat:
