@@ -304,6 +304,15 @@ FAULTS = (
         tests=("unit/admin/test_shown.py",),
     ),
     Fault(
+        name="a receiver that a slow one holds up is green",
+        file="admin/workers/receivers_table.py",
+        scope="_marked",
+        old="receiver.has_worker and receiver.held_up_by",
+        new="False",
+        harm="an operator looks elsewhere for the reason why its events are late",
+        tests=("unit/admin/test_workers.py",),
+    ),
+    Fault(
         name="each group without a worker is an alarm",
         file="admin/overview/overview_page.py",
         scope="_nobody",
