@@ -79,18 +79,22 @@ class Chart:
 
     @property
     def top(self) -> str:
-        """The largest number of all series, as text; ``none counted`` if all numbers are 0 or missing."""
-        return gettext("peak %(top)s") % {"top": self.say(self._most)} if self._most else gettext("none counted")
+        """The largest number of all series, as text; ``none counted`` or ``none yet`` if all are 0 or missing."""
+        if self._most:
+            return gettext("peak %(top)s") % {"top": self.say(self._most)}
+        return gettext("none counted") if self.is_current else gettext("none yet")
 
     @property
     def empty(self) -> str:
-        """A sentence that says that all numbers are 0 or missing; empty if there is a number above 0."""
+        """
+        A sentence that says that all numbers are 0 or missing; empty if there is a number above 0. It does not speak of
+        the last slot, whose counts some processes may not have written yet.
+        """
         if self._most:
             return ""
         if self.is_current:
-            end = self.begins[-1] + (self.begins[-1] - self.begins[-2])
-            return gettext("No counts were written up to %(end)s; newer ones may follow.") % {"end": _minute(end)}
-        return gettext("Nothing has been counted for this time yet.")
+            return gettext("None until %(last)s.") % {"last": self.last}
+        return gettext("None counted yet. Counts of the last two minutes may follow.")
 
     @property
     def first(self) -> str:

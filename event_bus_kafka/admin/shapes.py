@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-_MEDIUM, _LONG = 12, 40
-"""Texts with more characters than these need more room than others: on a phone, two columns, or the whole width."""
+_MEDIUM, _LONG = 14, 40
+"""
+Texts with more characters than these need more room than others: on a phone, two columns, or the whole width. The age
+of a heartbeat, such as ``12 seconds ago``, never has more than the first: fields must not move when it changes.
+"""
 
 
 @attrs.frozen(kw_only=True)

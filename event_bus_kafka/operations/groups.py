@@ -83,6 +83,11 @@ class ReceiverView:
     has_open_circuit: bool
     """Whether the receiver's circuit is open in any running worker."""
     is_slow: bool
+    held_up_by: str
+    """
+    Another receiver that is slow and listens to one of the event types; empty: there is none. The receivers of an event
+    are called one after the other, and later events of its key wait.
+    """
 
 
 def groups(runs: Sequence[WorkerRun], subscribed: Iterable[str]) -> list[GroupView]:
@@ -106,6 +111,7 @@ def receivers(runs: Sequence[WorkerRun], pauses: Sequence[PausedReceiver]) -> li
     circuits = {name for state in states for name in state["open_circuits"]}
     slow = {one["receiver"] for state in states for one in state["slow_receivers"]}
     known, paused = event_types_by_receiver(), {one.receiver: one for one in pauses}
+    slow_for = {event_type: name for name in sorted(slow) for event_type in known.get(name, ())}
     return [
         ReceiverView(
             name=name,
@@ -114,6 +120,7 @@ def receivers(runs: Sequence[WorkerRun], pauses: Sequence[PausedReceiver]) -> li
             has_worker=any(state.get("receivers") is None or name in state["receivers"] for state in states),
             has_open_circuit=name in circuits,
             is_slow=name in slow,
+            held_up_by=next((slow_for[one] for one in known.get(name, ()) if one in slow_for), ""),
         )
         for name in sorted({*known, *paused})
     ]

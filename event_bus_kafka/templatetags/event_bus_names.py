@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from django import template
 from django.utils.functional import Promise
@@ -10,13 +11,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 _TIME = r"\d\d:\d\d(?::\d\d)? [A-Z]{2,5}(?:[+-]\d+)?\b"
-_NAMES = re.compile(rf"(\S{{33,}}|(?<!\S)(?:\d{{4}})?-\S+|(?<!\S){_TIME})")
+_NAMES = re.compile(rf"(\S{{33,}}|(?<!\S)[^\s-]*-\S+|(?<!\S){_TIME})")
 """
-Long words; dates and options of commands, which browsers would otherwise break after their hyphens; and times of a day
-with their zones, as :func:`event_bus_kafka.admin.ages.moment` writes them.
+Long words; words with hyphens, such as topics, dates and options of commands, which browsers would otherwise break
+after their hyphens; and times of a day with their zones, as :func:`event_bus_kafka.admin.ages.moment` writes them.
 """
-_BREAKS = re.compile(r"(?<=[./_])(?=[^\W_])(?!py:)")
-"""Places at which names may be broken. A file's name before a line number keeps its ending, as in ``worker.py:7``."""
+_BREAKS = re.compile(r"(?<=[./])(?=[^\W_])(?!py:|v\d+\b)")
+"""
+Places at which names may be broken. A file's name before a line number keeps its ending, as in ``worker.py:7``, and an
+event type keeps its version beside its last word.
+"""
+_LONG = 20
+"""Parts of names with more characters than this may also be broken after each underscore."""
+_UNDERSCORES = re.compile(r"(?<=_)(?=[^\W_])")
 
 register = template.Library()
 
@@ -24,8 +31,9 @@ register = template.Library()
 @register.filter
 def breakable(text: object) -> object:
     """
-    Let a browser move a text's long names and times to the next line, and break the names at dots, slashes and
-    underscores if a line is too short. Otherwise the browser would break the names in the middle of words.
+    Let a browser move a text's long names and times to the next line, and break the names at dots and slashes if a line
+    is too short; their long parts also at underscores. Otherwise the browser would break the names in the middle of
+    words.
     """
     if not isinstance(text, str | Promise):
         return text
@@ -38,5 +46,10 @@ def breakable(text: object) -> object:
 def _name(text: str) -> SafeString:
     if " " in text:  # only a time has a space
         return format_html('<span class="event-bus-time">{}</span>', text)
-    breakable = format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(text)))
+    breakable = format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _parts(text)))
     return format_html('<span class="event-bus-name">{}</span>', breakable)
+
+
+def _parts(name: str) -> Iterator[str]:
+    for part in _BREAKS.split(name):
+        yield from _UNDERSCORES.split(part) if len(part) > _LONG else (part,)

@@ -25,15 +25,16 @@ from tests.projects.process import ROOT
 from tests.services.browser import WIDTHS, Browser, picture
 
 _TYPE = "org.openedx.learning.certificate.created.v1"
-_COUNTED_FOR = 70_000
-"""Number of milliseconds after which the history has enough data for a chart."""
+_COUNTED = "peak"
+"""A word that the overview shows once a chart has a line, at most about two minutes after the start."""
 
 
 def main(folder: Path, *, is_all: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with desk() as urls, Browser() as browser, browser.page() as page:
         log_in(page, urls["lms"], "admin", "admin")
-        page.wait_for_timeout(_COUNTED_FOR)
+        open_page(page, "Overview")
+        wait_for(page, _COUNTED)
         _take(page, folder, _of_the_outbox(page), is_all=is_all)
         if is_all:
             log_in(page, urls[WITHOUT_WORKER], "admin", "admin")
@@ -71,6 +72,7 @@ def _without_a_worker(page: Page) -> Shots:
 
 def _of_what_runs(page: Page) -> Shots:
     open_page(page, "Overview")
+    wait_for(page, _COUNTED)
     yield "overview", True
     for summary in page.locator("summary").all():
         summary.click()

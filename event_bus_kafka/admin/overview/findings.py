@@ -88,25 +88,36 @@ def _unready(page: Page, runs: Iterable[WorkerRun]) -> Iterator[OverviewFinding]
             text, remedy = _workers(len(unready)), _remedy(reason)
             link = link_to_group(workers, name)
         sentence = text % {"count": len(unready), "name": shown(name) or gettext("unknown")}
-        about = f"{named([f'{run.host}:{run.pid}' for run in unready])}: {reason}{_lag(unready)}"
+        about = f"{named([f'{run.host}:{run.pid}' for run in unready])}: {reason.rstrip('.')}."
+        about = " ".join(filter(None, (about, _lag(unready), _calls(unready, reason))))
         yield OverviewFinding(sentence=sentence, about=about, remedy=remedy, link=link)
 
 
 def _remedy(reason: str) -> str:
     if reason.startswith(Obstacle.SLOW.value):
         return gettext(
-            "See where it hangs. Pause the receiver there if it must not hold up others: its events then become dead "
-            "letters; replay them after Resume."
+            "See where the calls are in the code. If the receiver waits for a server, mend that. Otherwise pause the "
+            "receiver there: its events then become dead letters; replay them after Resume."
         )
     return gettext("See what holds it up. The worker's log says more.")
 
 
 def _lag(runs: Iterable[WorkerRun]) -> str:
-    """Return how many records are left to the workers, as the end of a sentence; empty: that is not known."""
+    """Return a sentence that says how many records are left to the workers; empty: that is not known."""
     known = [one["lag"] for run in runs for one in run.state.get("partitions", ()) if one["lag"] is not None]
     lag = sum(known)
-    text = ngettext(". Lag: %(lag)s record.", ". Lag: %(lag)s records.", lag)
+    text = ngettext("Lag: %(lag)s record.", "Lag: %(lag)s records.", lag)
     return text % {"lag": charts.count(lag)} if known else ""
+
+
+def _calls(runs: Iterable[WorkerRun], reason: str) -> str:
+    """Return a sentence about the running calls of the slow receiver in ``reason``; empty: ``reason`` names none."""
+    calls = [one for run in runs for one in run.state.get("slow_receivers", ())]
+    several = [one["seconds"] for one in calls if reason == f"{Obstacle.SLOW.value}: {shown(one['receiver'])}"]
+    if not several:
+        return ""
+    text = ngettext("%(count)d slow call, for %(age)s.", "%(count)d slow calls, the longest for %(age)s.", len(several))
+    return text % {"count": len(several), "age": age(max(several))}
 
 
 def _workers(count: int) -> str:

@@ -58,7 +58,7 @@ class OverviewPage(Page):
         facts = _facts(runs, found.neglects) if settings.heartbeat else ()
         context = {
             "findings": list(findings_of(self, found.neglects, waits, runs)),
-            "waiting": [(one, self._link(one)) for one in items_of(waits)],
+            "waiting": [(one, self._link(one)) for one in items_of(waits, runs)],
             "unserved": waits.unserved,
             "has_heartbeats": bool(settings.heartbeat),
             "silent": [one.server for one in waits.unanswered],

@@ -16,7 +16,7 @@ from event_bus_kafka.admin.shapes import Linked
 from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord
 from event_bus_kafka.operations.neglects.waiting import Waiting, WaitingRows
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED
-from event_bus_kafka.operations.workers import worker_command
+from event_bus_kafka.operations.workers import WorkerRun, worker_command
 from event_bus_kafka.shown import shown
 
 _NAMED = 3
@@ -36,10 +36,10 @@ class WaitingItem:
     """The group to whose page the entry links; None: the entry links to the page of ``model``."""
 
 
-def items_of(found: Waiting) -> Iterator[WaitingItem]:
+def items_of(found: Waiting, runs: Sequence[WorkerRun]) -> Iterator[WaitingItem]:
     """
     Yield the entries: dead letters, parked events, held topics, paused receivers, and groups without a running worker.
-    Yield nothing if nothing waits.
+    Yield nothing if nothing waits. ``runs``: the workers and relays of the last day.
     """
     if found.letters.count:
         text = ngettext("%(count)s dead letter", "%(count)s dead letters", found.letters.count)
@@ -56,8 +56,11 @@ def items_of(found: Waiting) -> Iterator[WaitingItem]:
         text = ngettext("%(count)s paused receiver", "%(count)s paused receivers", found.paused.count)
         yield WaitingItem(text=_text(text, found.paused), model=Heartbeat)
     for group in found.unserved:
-        text = gettext("No worker runs for the group %(group)s: it receives nothing. Start one:")
-        text %= {"group": shown(group)}
+        silences = [run.silence for run in runs if run.kind == "consumer" and run.group == group]
+        text = gettext("No worker has run for the group %(group)s for %(age)s: it receives nothing. Start one:")
+        if not silences:
+            text = gettext("No worker has run for the group %(group)s within a day: it receives nothing. Start one:")
+        text %= {"group": shown(group), "age": age(min(silences, default=0.0))}
         yield WaitingItem(text=text, model=Heartbeat, command=worker_command(group), group=group)
 
 

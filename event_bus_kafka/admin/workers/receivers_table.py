@@ -79,6 +79,7 @@ def receiver_state(
 
 
 def _marked(receiver: ReceiverView, workers_url: str, *, has_letters: bool) -> Marked:
+    slow_url = f"{workers_url}{SLOW_PART}"
     if receiver.pause:
         since = moment(receiver.pause.paused_at)
         return Marked(
@@ -87,7 +88,10 @@ def _marked(receiver: ReceiverView, workers_url: str, *, has_letters: bool) -> M
     if receiver.has_open_circuit:
         return Marked(text=gettext("circuit open: its events are held"), mark="bad")
     if receiver.is_slow:
-        return Marked(text=gettext("slow"), mark="bad", url=f"{workers_url}{SLOW_PART}")
+        return Marked(text=gettext("slow"), mark="bad", url=slow_url)
+    if receiver.has_worker and receiver.held_up_by:
+        text = gettext("receives, held up by %(receiver)s") % {"receiver": shown(receiver.held_up_by)}
+        return Marked(text=text, mark="idle", url=slow_url)
     if receiver.has_worker:
         return Marked(text=gettext("receives"), mark="idle" if has_letters else "good")
     if not settings.heartbeat:

@@ -50,7 +50,7 @@ def groups_table(
                 Linked(text=shown(one.group), url=url_of(one.group)),
                 state_of_group(one, is_neglected=one.group in neglected),
                 charts.count(len(list(one.partitions))) if one.runs else "–",
-                _lag_of_group(one),
+                lag_of_group(one),
                 "–" if one.lag_age is None else unbroken(age(one.lag_age)),
                 lines(_held_up_by(one)),
                 *([_paused(len(one.pauses(pauses)))] if about_pauses else []),
@@ -78,6 +78,15 @@ def state_of_group(group: GroupView, *, is_neglected: bool) -> Marked:
     return Marked(text=gettext("%(count)d ready") % {"count": count}, mark="good")
 
 
+def lag_of_group(group: GroupView) -> str:
+    """Return the number of unfinished records of a group, or why it is not known."""
+    if group.lag is not None:
+        return charts.count(group.lag)
+    if not group.runs:
+        return gettext("not known without a worker")
+    return gettext("nothing read yet")
+
+
 def _held_up_by(group: GroupView) -> Iterator[str | Linked]:
     """
     Yield what keeps the group from its events; if no worker runs, the command that starts one. Slow receivers are
@@ -95,14 +104,6 @@ def _held_up_by(group: GroupView) -> Iterator[str | Linked]:
 def _paused(count: int) -> str:
     text = ngettext("%(count)d receiver", "%(count)d receivers", count)
     return unbroken(text % {"count": count}) if count else "–"
-
-
-def _lag_of_group(group: GroupView) -> str:
-    if group.lag is not None:
-        return charts.count(group.lag)
-    if not group.runs:
-        return gettext("not known without a worker")
-    return gettext("nothing read yet")
 
 
 def workers_table(runs: Sequence[WorkerRun], start: str = "") -> Table:

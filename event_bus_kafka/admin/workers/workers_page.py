@@ -23,7 +23,13 @@ from event_bus_kafka.admin.workers.partitions_table import partitions_tables
 from event_bus_kafka.admin.workers.pending_letters import PendingLetters
 from event_bus_kafka.admin.workers.receivers_table import pauses_table, receivers_table
 from event_bus_kafka.admin.workers.slow_calls import slow_calls
-from event_bus_kafka.admin.workers.worker_tables import groups_table, relays_table, state_of_group, workers_table
+from event_bus_kafka.admin.workers.worker_tables import (
+    groups_table,
+    lag_of_group,
+    relays_table,
+    state_of_group,
+    workers_table,
+)
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord, PausedReceiver, Right
 from event_bus_kafka.operations.groups import groups, receivers
@@ -85,7 +91,8 @@ class WorkersPage(Page):
             "slow_after": age(settings.slow_receiver),
             "has_workers": bool(found.runs),
             "start": found.start_command if settings.heartbeat and not found.runs else "",
-            "lag": f"manage.py event_offsets show -g {quote(group)}",
+            "lag": lag_of_group(found),
+            "lag_command": f"manage.py event_offsets show -g {quote(group)}",
             "reset": f"manage.py event_offsets reset -g {quote(group)} -t TOPIC --to-time TIME",
         }
         return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)

@@ -41,7 +41,8 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 def offsets(response: Any) -> list[int]:
     """Return the offsets of the records listed on a page."""
-    return [int(one) for one in re.findall(r"/deadletter/\d+/\">[\w.-]+:0:(\d+)</a>", response.content.decode())]
+    html = unbroken(response.content.decode())
+    return [int(one) for one in re.findall(r"/deadletter/\d+/\">[\w.-]+:0:(\d+)</a>", html)]
 
 
 def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:

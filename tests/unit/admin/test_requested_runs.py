@@ -78,7 +78,7 @@ def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: 
     assert f'href="{TOPIC}"' in client.get(LIST).content.decode()
     assert f'action="{TOPIC}plan/"' in client.get(TOPIC).content.decode()
     posted = filled(topic, key="4711", event_type=CREATED, rate="5", reason="the cache was empty")
-    page = client.post(f"{TOPIC}plan/", posted).content.decode()
+    page = unbroken(client.post(f"{TOPIC}plan/", posted).content.decode())
     assert f"Workers of group mail would give records of topic {topic} to receivers again" in page
     assert f"{topic}:0 0 3 " in text_of(page)
     assert "3 offsets in 1 partition: at most as many records." in text_of(page)

@@ -89,7 +89,8 @@ def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_w
         shown = page(EventBus)
     assert "All is well" not in shown
     assert " Last heartbeat " in shown
-    assert "receives nothing. Start one: manage.py consume_events -g late – Group late" in shown
+    nobody = "it receives nothing. Start one: manage.py consume_events -g late – Group late"
+    assert f"No worker has run for the group late within a day: {nobody}" in shown
     assert "the group mail" not in shown
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
     assert "All is well" not in page(EventBus)
@@ -100,7 +101,10 @@ def test_the_overview_names_workers_that_are_not_ready_with_their_groups_and_rea
     reason = mail.get(pid=100).state["obstacles"][0]
     mail.filter(pid=100).update(pid=7)
     shown = page(EventBus)
-    assert f"A worker of the group mail is not ready. worker:7: {reason}. Lag: 6 records. See where it hangs. " in shown
+    assert (
+        f"A worker of the group mail is not ready. worker:7: {reason}. Lag: 6 records. 1 slow call, for 5 minutes. "
+        "See where the calls are in the code. If the receiver waits for a server, mend that. " in shown
+    )
     for row in mail:
         row.state |= {"obstacles": [], "is_alive": False}
         row.save()
@@ -128,11 +132,18 @@ def test_the_overview_shows_a_group_without_a_worker_in_red_only_if_records_wait
     assert mark() == "idle"
     shown = page(EventBus)
     assert (
-        "Nothing is neglected, as far as is known. How much waits for a group without a worker is not known here. "
-        "To see it: manage.py event_offsets show -g GROUP" in shown
+        "Nothing is neglected, as far as is known. How much waits for a group without a worker is not known here: "
+        "the page of the group says how to see it." in shown
     )
     assert "what waits has not waited for too long" not in shown
     assert "Last heartbeat of a relay" in shown
+
+
+@override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"]})
+def test_the_overview_says_for_how_long_a_group_has_had_no_worker() -> None:
+    hour = int(time() * 1000) - 3_610_000
+    Heartbeat.objects.filter(group="mail").update(stopped_at=hour, beat_at=hour)
+    assert "No worker has run for the group mail for 1 hour: it receives nothing." in page(EventBus)
 
 
 def test_the_overview_shows_old_rows_of_an_outbox_although_a_relay_runs() -> None:
@@ -226,11 +237,12 @@ def test_charts_show_rates_latencies_and_failures_from_the_history() -> None:
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
 def test_an_empty_chart_says_not_counted_yet_until_the_latest_minutes_are_counted() -> None:
     HistoryRow.objects.all().delete()
-    before = "Nothing has been counted for this time yet."
+    before = "None counted yet. Counts of the last two minutes may follow."
     shown = page(EventBus)
     assert "so the last two minutes may be missing" in shown
     assert before in shown
-    assert "No counts were written up to" not in shown
+    assert (shown.count("none yet"), shown.count("none counted")) == (3, 0)
+    assert "None until" not in shown
     minute = int(datetime.now(UTC).timestamp() * 1000) // 60_000 * 60_000
     numbers = {"count": 1, "seconds": 0.0, "longest": 0.0, "span": 60, "service": "s", "event_type": TYPE}
     HistoryRow.objects.create(id="0" * 32, receiver="", outcome="skipped", begins=minute - 600_000, **numbers)
@@ -240,8 +252,9 @@ def test_an_empty_chart_says_not_counted_yet_until_the_latest_minutes_are_counte
             id=f"{number:032}", receiver="", outcome="skipped", begins=minute - number * 60_000, **numbers
         )
     shown = page(EventBus)
-    assert f"No counts were written up to {moment_of(minute)[:10]}" in shown
+    assert f"None until {moment_of(minute)[:10]}" in shown
     assert before not in shown
+    assert "none yet" not in shown
 
 
 def test_the_line_of_a_chart_skips_missing_values() -> None:
@@ -263,7 +276,7 @@ def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
     assert drawn(0, 1, 1000) == ("0.0,120.0 300.0,117.0 600.0,0.0 peak 1,000", "a: peak 1,000", False)
     assert drawn(None, None, None) == (" none counted", "a", False)
     empty = Chart(title="T", begins=times, series=[Series(label="a", values=[None] * 3)], say=charts.count)
-    assert empty.empty == "No counts were written up to 2025-12-31 21:00 CST; newer ones may follow."
+    assert empty.empty == "None until 2025-12-31 20:00 CST."
     assert empty.alternative.endswith(" CST. a: no values.")
     assert drawn(0, 0, 0) == (" none counted", "a", False), "lines at 0 would hide each other"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.test import Client, override_settings
+from openedx_events.learning.signals import CERTIFICATE_CREATED
 from pytest_django import DjangoAssertNumQueries
 
 from event_bus_kafka.admin.workers import pending_letters
@@ -100,6 +102,26 @@ def test_a_slow_receiver_links_to_the_section_about_slow_calls(receiver: str) ->
     assert "#slow" not in client_with(Right.VIEW).get(url()).content.decode()
 
 
+def test_a_receiver_that_a_slow_one_holds_up_is_not_green(receiver: str) -> None:
+    def note(**_kwargs: object) -> None: ...
+
+    change(100, slow_receivers=[slow(receiver, 1, 240, "/srv/mail.py:8 in mail")])
+    CERTIFICATE_CREATED.connect(note)
+    try:
+        assert marks()[f"receives, held up by {receiver}"] == "idle"
+        change(100, slow_receivers=[])
+        assert marks()["receives"] == "good"
+    finally:
+        CERTIFICATE_CREATED.disconnect(note)
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 50])
+def test_the_fields_of_a_worker_stay_where_they_are_while_its_heartbeat_grows_older(seconds: int) -> None:
+    Heartbeat.objects.update(beat_at=int(time() * 1000) - seconds * 1000)
+    html = client_with(Right.VIEW).get(url()).content.decode()
+    assert html.count('data-label="Last heartbeat">') == 4
+
+
 def test_the_slow_calls_have_a_button_that_pauses_their_receiver() -> None:
     client = client_with(Right.VIEW, Right.OPERATE)
     for place in ([], ["group", "mail"]):
@@ -137,7 +159,7 @@ def test_the_page_of_a_group_says_why_the_lag_of_a_partition_is_unknown(end: int
 def test_the_state_of_a_group_is_that_of_its_worst_worker() -> None:
     assert " 1 of 2 not ready " in page(Heartbeat)
     html = client_with(Right.VIEW).get(url("group", "mail")).content.decode()
-    assert re.search(r'event-bus-bad"><span>Workers: 1 of 2 not ready\.', html)
+    assert re.search(r'event-bus-bad"><span>Workers: 1 of 2 not ready\. Lag: 12\.', html)
     change(100, obstacles=[])
     assert " 2 ready " in page(Heartbeat)
     change(102, is_alive=False)
