@@ -54,7 +54,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.timeout(600)  # the first test waits until all are up
-def test_each_page_is_reached_by_clicking_and_is_accessible(urls: dict[str, str], browser: Browser) -> None:
+def test_each_admin_page_is_reached_by_clicking_and_is_accessible(urls: dict[str, str], browser: Browser) -> None:
     with browser.page() as page:
         log_in(page, urls["lms"], "admin", "admin")
         faults = [fault for title in ("Overview", "Outbox") for fault in _faults_of(page, title)]

@@ -24,7 +24,7 @@ def lonely(**options: Any) -> Producer:
     return Producer({"bootstrap.servers": NOBODY} | options)
 
 
-def test_a_delivery_report_has_the_topic_the_partition_and_the_offset(bus: Bus, topic: str) -> None:
+def test_a_delivery_report_contains_the_topic_and_the_partition_and_the_offset(bus: Bus, topic: str) -> None:
     reports = [one for one in produced(bus, record(topic), record(topic)) if isinstance(one, Delivered)]
     assert [(one.topic, one.partition, one.offset) for one in reports] == [(topic, 0, 0), (topic, 0, 1)]
 

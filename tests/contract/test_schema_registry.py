@@ -196,7 +196,7 @@ def test_c17_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
     registry.close()
 
 
-def test_the_reason_for_a_refused_schema_is_truncated() -> None:
+def test_the_reason_for_the_refusal_of_a_schema_is_truncated() -> None:
     content = json.dumps({"error_code": 409, "message": "seats has no default" + "." * 10_000}).encode()
     with answering(409, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -211,7 +211,7 @@ ODD_SCHEMAS = [b'{"schema": null}', b'{"schema": {}}', b'{"schema": 5}']
 
 @pytest.mark.parametrize("register", [True, False])
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_IDS)
-def test_a_malformed_answer_instead_of_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
+def test_a_malformed_answer_instead_of_a_schema_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
     registered = content.replace(b"{", b'{"subject": "s", "version": 1, "schema": "", ') if not register else content
     with answering(200, registered) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}", register=register).id_of("s", '"string"')
@@ -297,7 +297,7 @@ def test_a_hanging_request_is_not_shared_after_its_timeout(server: SchemaRegistr
         registry.close()
 
 
-def test_an_id_is_cached_even_if_it_arrives_after_the_timeout(server: SchemaRegistryServer) -> None:
+def test_a_schema_id_is_cached_even_if_it_arrives_after_the_timeout(server: SchemaRegistryServer) -> None:
     """The first answer of a registry may take longer than a sender waits for an id."""
     with faulty(server.url) as slow:
         slow.fault = Fault.SLOW
@@ -388,7 +388,9 @@ def test_a_repeatedly_refused_schema_does_not_block_requests_after_the_backoff(
     registry.close()
 
 
-def test_an_answer_of_the_registry_ends_the_backoff_even_if_it_refuses_a_schema(server: SchemaRegistryServer) -> None:
+def test_an_answer_of_the_registry_ends_the_backoff_even_if_the_answer_is_a_refusal(
+    server: SchemaRegistryServer,
+) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')
@@ -427,7 +429,7 @@ def test_invalid_options_raise_a_configuration_error(options: dict[str, Any]) ->
         SchemaRegistry(options, timeout=1, register=True)
 
 
-def test_s17_a_waiting_caller_gets_an_error_when_its_request_raises_system_exit() -> None:
+def test_s17_a_caller_gets_an_error_when_the_request_that_it_waits_for_raises_system_exit() -> None:
 
     def leave() -> int:
         raise SystemExit(0)

@@ -47,7 +47,7 @@ def named(languages: tuple[str, ...]) -> list[Any]:
     return [pytest.param(one, id=f"{one.page}:{one.line}") for one in BLOCKS if one.language in languages]
 
 
-def test_every_block_is_in_a_known_language() -> None:
+def test_every_code_block_is_in_a_known_language() -> None:
     assert {block.language for block in BLOCKS} <= {*SHELLS, *OUTPUT, "python", "json"}
 
 
@@ -60,7 +60,7 @@ def commands_of(block: Block) -> list[str]:
 
 
 @pytest.mark.parametrize("block", named(SHELLS))
-def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
+def test_each_documented_command_exists_and_accepts_its_arguments(block: Block) -> None:
     commands = commands_of(block)
     assert commands
     for command in commands:
@@ -94,12 +94,12 @@ def check_django(name: str, arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("block", named(("json",)))
-def test_each_json_block_is_valid(block: Block) -> None:
+def test_each_json_block_of_the_documentation_is_valid_json(block: Block) -> None:
     json.loads(block.text)
 
 
 @pytest.mark.parametrize("block", named(("python",)))
-def test_settings_in_python_blocks_are_valid_and_imports_from_this_package_exist(block: Block) -> None:
+def test_documented_settings_are_valid_and_documented_imports_from_this_package_exist(block: Block) -> None:
     tree = ast.parse(block.text)
     if is_settings(tree):
         check_settings(block.text)

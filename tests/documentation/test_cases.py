@@ -30,9 +30,9 @@ NAMED = set(named_cases())
 
 
 @pytest.mark.parametrize("case", LISTED)
-def test_each_listed_case_has_a_test(case: str) -> None:
+def test_each_case_of_the_documented_list_has_a_test(case: str) -> None:
     assert case in NAMED
 
 
-def test_each_case_that_a_test_names_is_listed() -> None:
+def test_each_case_number_in_a_test_name_is_in_the_documented_list() -> None:
     assert sorted(NAMED - set(LISTED)) == []

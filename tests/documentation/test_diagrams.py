@@ -19,11 +19,11 @@ def words(svg: str) -> set[str]:
     return set(re.findall(r"[^\s:]+", " ".join(texts)))
 
 
-def test_a_flow_diagram_contains_its_boxes_labels_and_exits() -> None:
+def test_a_flow_diagram_contains_its_boxes_and_labels_and_exits() -> None:
     assert words(flow(["first & <second>", "> no: stop", "| then", "third"])) == {
         *("first", "&", "<second>", "no", "stop", "then", "third")
     }
 
 
-def test_a_sequence_diagram_contains_its_participants_messages_and_notes() -> None:
+def test_a_sequence_diagram_contains_its_participants_and_messages_and_notes() -> None:
     assert words(sequence(["A, B, C", "A -> C: greet", "B: waits"])) == {*"ABC", "greet", "waits"}

@@ -19,7 +19,7 @@ SYNONYMS = r"poison|DLQ|dead[- ]letter queues?|jobs?|subscribers?|publishers?|ev
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_each_term_is_defined_in_one_sentence_and_occurs_in_documentation_or_code(term: str) -> None:
+def test_each_glossary_term_is_defined_in_one_sentence_and_occurs_in_documentation_or_code(term: str) -> None:
     definition = " ".join(TERMS[term].split())
     assert definition.endswith(".")
     assert ". " not in definition.replace("e.g. ", "")
@@ -28,6 +28,6 @@ def test_each_term_is_defined_in_one_sentence_and_occurs_in_documentation_or_cod
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))
-def test_no_page_uses_a_synonym_of_a_term(page: str) -> None:
+def test_no_documentation_page_uses_a_synonym_of_a_glossary_term(page: str) -> None:
     prose = re.sub(r"``.+?``", "", PAGES[page])
     assert re.findall(rf"\b(?:{SYNONYMS})\b", prose, re.IGNORECASE) == []

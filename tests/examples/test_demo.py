@@ -70,7 +70,7 @@ def verdicts(lines: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)  # starts two dozen processes
-def test_all_rows_of_the_tour_succeed_and_its_processes_run_until_an_interrupt() -> None:
+def test_all_use_cases_of_the_example_tour_succeed_and_its_processes_run_until_an_interrupt() -> None:
     with demo(KEEP="1") as process:
         printed = read_until("Here you see what the workers receive", process)
         assert verdicts(printed) == dict.fromkeys(ROWS, "holds")
@@ -92,7 +92,7 @@ def test_all_rows_of_the_tour_succeed_and_its_processes_run_until_an_interrupt()
 @pytest.mark.real
 @pytest.mark.long
 @pytest.mark.timeout(600)  # starts two dozen processes, and may have to download Kafka
-def test_rows_of_the_tour_succeed_on_a_real_kafka_and_mariadb() -> None:
+def test_use_cases_of_the_example_tour_succeed_on_a_real_kafka_and_mariadb() -> None:
     with demo(KAFKA="real", DATABASE="mariadb", ROWS=" ".join(REAL_ROWS)) as process:
         output, errors = process.communicate()
     assert process.returncode == 0, output + errors
@@ -100,7 +100,7 @@ def test_rows_of_the_tour_succeed_on_a_real_kafka_and_mariadb() -> None:
     assert "It reads the enrolments that came after the first" in output  # the sandbox cannot look up offsets by date
 
 
-def test_a_unix_signal_during_the_start_stops_all_processes() -> None:
+def test_a_unix_signal_during_the_start_of_the_example_tour_stops_all_its_processes() -> None:
     with demo() as process:
         read_until("Starting services", process)
         while len(children := children_of(process)) < 2:  # the bus and one service
@@ -111,7 +111,7 @@ def test_a_unix_signal_during_the_start_stops_all_processes() -> None:
     assert not any(child.is_running() for child in children)
 
 
-def test_the_tour_fails_and_stops_all_processes_if_a_worker_ends() -> None:
+def test_the_example_tour_fails_and_stops_all_its_processes_if_a_worker_ends() -> None:
     with demo(KEEP="1", ROWS="3b") as process:
         read_until("Here you see what the workers receive", process)
         children = children_of(process)
@@ -129,7 +129,9 @@ def test_the_tour_fails_and_stops_all_processes_if_a_worker_ends() -> None:
         ({"DATABASE": "oracle"}, "DATABASE must be one of sqlite, postgresql, mariadb, not 'oracle'.\n"),
     ],
 )
-def test_the_tour_refuses_invalid_values_of_its_environment_variables(choice: dict[str, str], said: str) -> None:
+def test_the_example_tour_refuses_invalid_values_of_its_environment_variables(
+    choice: dict[str, str], said: str
+) -> None:
     with demo(**choice) as process:
         _, errors = process.communicate()
     assert (process.returncode, errors) == (1, said)

@@ -104,7 +104,7 @@ def test_a_backfill_sends_all_items_to_each_enabled_topic_and_resumes_from_a_giv
     assert (len(set(ids)), ids) == (7, [header(record, "ce_id") for record in bus.records(second, 7)])
 
 
-def test_backfill_events_names_items_that_cannot_be_sent_and_sends_all_other_items(bus: Bus, topic: str) -> None:
+def test_a_backfill_names_items_that_cannot_be_sent_and_sends_all_other_items(bus: Bus, topic: str) -> None:
     wrong: Any = None
     OF_USER[2], OF_USER[5] = fail, partial(arguments, 5, grade=wrong)
     OF_USER[6] = partial(arguments, 6, name="x" * 20_000)
@@ -210,14 +210,14 @@ def test_a_backfill_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable
 
 
 @pytest.mark.django_db
-def test_backfill_events_refuses_a_source_that_yields_inside_a_transaction(bus: Bus, topic: str) -> None:
+def test_a_backfill_refuses_a_source_that_yields_inside_a_transaction(bus: Bus, topic: str) -> None:
     """An event would be sent only when the transaction ends, but its token would be printed long before."""
     refused = "Stopped: a transaction is open on default: a source must not yield inside a transaction. Begin anew."
     assert backfill(bus, topic, SOURCE, "--apply").endswith(f"ended with 1: {refused}")
     assert bus.end_of(topic) == 0
 
 
-def test_backfill_events_reports_an_unknown_source_or_an_event_type_without_an_enabled_topic(
+def test_a_backfill_fails_for_an_unknown_source_and_for_an_event_type_without_an_enabled_topic(
     bus: Bus, topic: str
 ) -> None:
     assert "ended with 1: There is no source course_runs. There are: " in backfill(bus, topic, "course_runs")

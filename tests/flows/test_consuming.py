@@ -171,7 +171,7 @@ def test_a_worker_with_malformed_extra_options_exits_with_2(extra: str) -> None:
 @pytest.mark.parametrize(
     ("extra", "argument"), [('{"topic": "x"}', "-t for topic"), ('{"concurrency": 2}', "--concurrency for concurrency")]
 )
-def test_consume_events_refuses_extra_options_that_repeat_an_argument(extra: str, argument: str) -> None:
+def test_the_command_consume_events_refuses_extra_options_that_repeat_an_argument(extra: str, argument: str) -> None:
     arguments = ("consume_events", "-t", "t", "-g", "g", "--concurrency", "1", "--extra", extra)
     with ServiceProcess(*arguments, settings=OURS_FIRST | {"EVENT_BUS_KAFKA_CONSUMERS_ENABLED": False}) as process:
         assert process.end() == 1

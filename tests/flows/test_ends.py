@@ -94,7 +94,7 @@ def test_the_log_names_the_events_that_kafka_does_not_confirm_in_time(bus: Bus, 
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["connection refused", "no answer"])
-def test_sending_logs_an_error_and_raises_nothing_if_the_registry_is_unreachable(
+def test_senders_log_an_error_and_raise_nothing_if_the_registry_is_unreachable(
     bus: Bus, topic: str, silent: bool
 ) -> None:
     with black_hole() as address:
@@ -149,7 +149,9 @@ def produce(settings: dict[str, Any], topic: str, **options: str) -> ServiceProc
     return ServiceProcess("produce_event", *arguments, settings=settings)
 
 
-def test_produce_event_sends_an_event_and_prints_topic_partition_and_offset(bus: Bus, topic: str) -> None:
+def test_the_command_produce_event_sends_an_event_and_prints_its_topic_and_partition_and_offset(
+    bus: Bus, topic: str
+) -> None:
     with produce(bus.settings(), topic) as process:
         assert process.end() == 0
     (event_id,) = bus.event_ids(topic, 1)
@@ -167,7 +169,7 @@ def test_produce_event_sends_an_event_and_prints_topic_partition_and_offset(bus:
         ({"key_field": "user.nothing"}, 1, "fails at 'nothing'"),
     ],
 )
-def test_produce_event_reports_an_invalid_argument_without_a_traceback(
+def test_the_command_produce_event_reports_an_invalid_argument_without_a_traceback(
     sandbox: Any, options: dict[str, str], code: int, text: str
 ) -> None:
     settings = {

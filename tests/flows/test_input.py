@@ -88,7 +88,7 @@ def array_first(bus: Bus, good: bytes) -> int:
         return int(registry.register_schema("odd", Schema(json.dumps(schema), "AVRO")))
 
 
-def test_case_19_only_malformed_records_become_dead_letters_and_keep_all_bytes(
+def test_case_19_exactly_the_malformed_records_become_dead_letters_with_all_their_bytes(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     send(bus, topic, certificate(1))

@@ -89,14 +89,14 @@ def test_a_probe_exports_metrics_only_if_it_is_repeated(sandbox: Sandbox) -> Non
     assert last["probe_leg_seconds_sum", "send"] > first["probe_leg_seconds_sum", "send"]
 
 
-def test_a_probe_fails_at_the_leg_registry_when_the_registry_is_unreachable(own_sandbox: Sandbox) -> None:
+def test_a_probe_fails_at_its_registry_leg_when_the_registry_is_unreachable(own_sandbox: Sandbox) -> None:
     settings = own_sandbox.settings
     with own_sandbox.registry_down():
         found = probed(settings, "--timeout", "10")
     assert (found["failed"], list(found["legs"])) == ("registry", ["topic", "registry"])
 
 
-def test_a_probe_fails_at_the_leg_send_when_the_topic_refuses_records(own_sandbox: Sandbox) -> None:
+def test_a_probe_fails_at_its_send_leg_when_the_topic_refuses_records(own_sandbox: Sandbox) -> None:
     own_sandbox.create_topic(PROBE_TOPIC, 1)
     own_sandbox.fail_next("Produce", "POLICY_VIOLATION", times=50)
     found = probed(own_sandbox.settings, "--timeout", "10")

@@ -71,7 +71,9 @@ def test_the_log_names_a_record_before_its_receiver_runs(
     assert "Message received from Kafka" in texts[0]
 
 
-def test_a_replay_makes_is_replay_true_and_commits_no_offset(bus: Bus, topic: str, group: str) -> None:
+def test_the_function_is_replay_returns_true_during_a_replay_and_no_offset_is_committed(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     with worker(bus, topic, group, "replayed") as process:
         process.wait_for(lambda: len(process.heard("replayed")) == 2)
@@ -101,7 +103,7 @@ def test_tombstones_are_replayed_to_receivers_of_deletions(bus: Bus, topic: str)
     assert heard == [7, -7]
 
 
-def test_is_replay_returns_true_in_async_receivers_during_a_replay(bus: Bus, topic: str) -> None:
+def test_the_function_is_replay_returns_true_in_async_receivers_during_a_replay(bus: Bus, topic: str) -> None:
     told = []
 
     async def ask(**_: Any) -> None:
@@ -199,7 +201,7 @@ def test_a_replay_of_a_period_includes_all_its_records_even_if_their_times_are_o
     assert "does not say in which time zone" in replay(bus, topic, "--from", "2026-01-31T08:00:00")
 
 
-def test_resuming_a_replay_of_a_period_stays_within_the_period(bus: Bus, topic: str) -> None:
+def test_a_resumed_replay_of_a_period_stays_within_the_period(bus: Bus, topic: str) -> None:
     now = round(time.time()) * 1000
     for user, seconds in enumerate((10, 11, 12, 5, 25)):
         put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
@@ -230,7 +232,7 @@ def test_a_replay_ignores_records_that_arrive_after_its_start(bus: Bus, topic: s
     assert bus.end_of(topic) == 2
 
 
-def test_an_interrupted_replay_finishes_the_current_record_and_prints_the_remaining_records(
+def test_an_interrupted_replay_finishes_the_current_record_and_prints_the_remaining_offsets(
     bus: Bus, topic: str
 ) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3)))

@@ -236,7 +236,7 @@ def manual_transaction() -> Iterator[None]:
 
 
 @pytest.mark.django_db
-def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
+def test_the_event_is_captured_and_sent_by_djangos_capture_on_commit_callbacks(
     bus: Bus, topic: str, send: Send, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
@@ -483,7 +483,7 @@ def test_an_event_that_is_sent_after_the_time_limits_of_the_shutdown_is_delivere
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_outbox_gets_an_event_of_async_code_even_late_in_the_shutdown(
+def test_the_outbox_gets_an_event_of_async_code_even_after_the_time_limits_of_the_shutdown(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def send() -> list[str]:

@@ -43,7 +43,7 @@ def test_keys_and_data_are_masked_and_equal_keys_have_equal_masks(bus: Bus, topi
     assert not re.search('learner|honor|Learner|edX|"7"|"0.9"', text + json.dumps([first, second, third]))
 
 
-def test_event_tail_shows_keys_data_and_headers_with_the_option_unmasked(bus: Bus, topic: str) -> None:
+def test_event_tail_with_the_option_unmasked_shows_keys_and_data_and_headers(bus: Bus, topic: str) -> None:
     bus.produce(topic, key=b"k", value=None, headers={"ce_type": CREATED.encode(), "note": b"secret"})
     send(bus, topic, certificate(7))
     tombstone, event = tail(bus, topic, "--unmasked")

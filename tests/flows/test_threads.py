@@ -44,7 +44,7 @@ def test_each_thread_of_the_package_is_listed_in_this_file() -> None:
     assert simple - {PROBE_TOPIC} == HERE | ELSEWHERE.keys()
 
 
-def test_threads_that_run_until_the_process_ends_continue_after_exceptions(
+def test_exceptions_do_not_end_the_threads_that_run_until_the_process_ends(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default") as file:

@@ -158,7 +158,7 @@ def test_event_trace_finds_an_event_and_its_dead_letter_on_a_topic(bus: Bus, top
 
 
 @on_sandbox
-def test_a_missing_topic_is_an_error_only_if_an_argument_names_the_topic(bus: Bus, topic: str) -> None:
+def test_event_trace_fails_for_a_missing_topic_only_if_an_argument_names_the_topic(bus: Bus, topic: str) -> None:
     (event_id,) = sent(bus, topic, 1)
     with override_settings(**bus.settings(topic)), pytest.raises(CommandError, match=r"^There is no topic missing"):
         call_command("event_trace", str(event_id), "--topic", "missing")

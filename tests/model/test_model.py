@@ -68,7 +68,7 @@ def test_no_random_interleaving_loses_or_reorders_an_event() -> None:
 
 @pytest.mark.timeout(1200)  # a seed gives a different interleaving in each version of Python
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
-def test_the_model_detects_each_fault(fault: ModelFault) -> None:
+def test_the_model_detects_each_injected_fault(fault: ModelFault) -> None:
     try:
         with code(fault) as modules:
             for seed in range(fault.seed, fault.seed + 10_000):

@@ -54,7 +54,7 @@ def expected(case: Case, alert: Alert) -> dict[str, Any]:
     }
 
 
-def test_prometheus_accepts_the_rules() -> None:
+def test_prometheus_accepts_the_alert_rules() -> None:
     assert lint_of_rules(RULES) == ""
 
 

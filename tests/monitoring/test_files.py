@@ -55,7 +55,7 @@ def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
             yield selector.name or "", {one.name for one in selector.matchers.matchers}
 
 
-def test_committed_files_equal_the_output_of_make_dashboards() -> None:
+def test_generated_files_in_the_repository_equal_the_output_of_make_dashboards() -> None:
     for name, text in texts().items():
         assert (FOLDER / name).read_text() == text, "run `make dashboards`, and commit what it has made"
 

@@ -44,9 +44,7 @@ FAULTS = (
         old='if run.failed:\n    raise CommandError(f"{run.failed} of {run.done} items failed; each is named above.")',
         new="pass",
         harm="a script goes on although events are missing",
-        tests=(
-            "flows/test_backfill.py::test_backfill_events_names_items_that_cannot_be_sent_and_sends_all_other_items",
-        ),
+        tests=("flows/test_backfill.py::test_a_backfill_names_items_that_cannot_be_sent_and_sends_all_other_items",),
     ),
     Fault(
         name="a replay of unreadable records ends with 0",

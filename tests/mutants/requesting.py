@@ -115,7 +115,9 @@ FAULTS = (
         old="models.Q(claimed_by=None) | silent",
         new="models.Q(state__in=_TO_RUN)",
         harm="two workers do one request",
-        real=("real/test_request_claims.py::test_only_one_of_many_concurrent_workers_can_claim_a_request[postgresql]",),
+        real=(
+            "real/test_request_claims.py::test_only_one_of_many_concurrent_workers_can_claim_a_replay_request[postgresql]",
+        ),
     ),
     Fault(
         name="a worker goes on with a replay request that is not its own any more",
@@ -125,7 +127,7 @@ FAULTS = (
         new="self.filter(pk=request)",
         harm="two workers do one request, and a pause is not heard",
         real=(
-            "real/test_request_claims.py::test_another_worker_claims_a_request_after_a_minute_without_a_heartbeat[postgresql]",
+            "real/test_request_claims.py::test_another_worker_claims_a_replay_request_after_a_minute_without_a_heartbeat[postgresql]",
         ),
     ),
     Fault(
@@ -136,7 +138,7 @@ FAULTS = (
         new="self._scheduler.release(self._partitions.values(), timeout=timeout)",
         harm="receivers are cut off at each deploy",
         real=(
-            "real/test_replay_requests.py::test_a_stopped_worker_completes_its_current_letters_and_returns_its_request[postgresql]",
+            "real/test_replay_requests.py::test_a_stopped_worker_completes_its_current_letter_and_another_worker_does_the_rest_of_the_request[postgresql]",
         ),
     ),
     Fault(

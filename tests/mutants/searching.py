@@ -114,7 +114,7 @@ FAULTS = (
         old="findings.not_seen(what, error)",
         new="pass",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_missing_topic_is_an_error_only_if_an_argument_names_the_topic",),
+        tests=(f"{_FLOW}::test_event_trace_fails_for_a_missing_topic_only_if_an_argument_names_the_topic",),
     ),
     Fault(
         name="a database that is away is passed over in silence",
@@ -231,6 +231,6 @@ FAULTS = (
         old="if is_away:\n    raise error",
         new="pass",
         harm="the answer takes ten seconds for each topic",
-        real=(f"{_REAL}::test_unreachable_brokers_are_reported_only_once",),
+        real=(f"{_REAL}::test_event_trace_reports_unreachable_brokers_only_once",),
     ),
 )

@@ -84,7 +84,7 @@ def test_a_relay_sends_new_rows_and_stops_with_exit_code_0(service: Service, not
     assert "learner@example.com" not in relay.log
 
 
-def test_relay_events_once_exits_with_3_if_rows_remain_and_with_0_otherwise(service: Service) -> None:
+def test_a_relay_with_the_option_once_exits_with_3_if_rows_remain_and_with_0_otherwise(service: Service) -> None:
     sent = [service.emit(number) for number in range(3)]
     with service.relay_process("--once") as relay:
         assert relay.end() == 0, relay.log

@@ -233,7 +233,7 @@ def test_no_error_is_raised_after_a_deadlock_if_the_block_is_marked_for_rollback
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
-def test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors(
+def test_s2_a_rolled_back_block_raises_the_error_append_failed_even_if_the_caller_caught_query_errors(
     service: Service, database: Database, inner: bool
 ) -> None:
     """

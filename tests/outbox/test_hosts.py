@@ -10,7 +10,7 @@ from event_bus_kafka.models import PausedReceiver
 from tests.support.databases import Database
 
 
-def test_c7_a_time_is_unchanged_after_it_is_written_and_read(database: Database) -> None:
+def test_c7_a_database_returns_the_same_time_that_was_written_if_use_tz_is_false(database: Database) -> None:
     """PostgreSQL has a column type with a time zone. MariaDB and MySQL have none."""
     moment = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
     with override_settings(USE_TZ=False, TIME_ZONE="America/New_York"), database.connected("real"):

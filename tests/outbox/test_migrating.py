@@ -124,6 +124,6 @@ class Watch:
 @override_settings(
     EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9", EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://[::1]:9"
 )
-def test_djangos_checks_find_nothing_wrong_with_the_tables(database: Database) -> None:
+def test_djangos_system_checks_find_no_problem_on_a_migrated_database(database: Database) -> None:
     with database.connected("default"):
         assert run_checks(databases=["default"]) == []

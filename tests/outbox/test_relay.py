@@ -190,7 +190,7 @@ def test_a_relay_leaves_shards_to_other_relays_while_the_backlog_is_large(
 
 
 @on_mysql_too
-def test_a_batch_that_leaves_shards_to_others_does_not_get_far_ahead_of_them(
+def test_a_relay_that_leaves_shards_to_other_relays_sends_a_smaller_batch(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the claimed shards got far ahead, the ids of later batches would have gaps, which makes batches slower."""

@@ -95,7 +95,7 @@ def test_rows_are_removed_one_by_one_if_a_removal_by_range_would_scan_the_table(
 
 
 @pytest.mark.parametrize("database", ["mysql", "mariadb"], indirect=True)
-def test_a_removal_by_range_is_refused_if_the_server_would_scan_the_table(service: Service) -> None:
+def test_the_database_refuses_a_removal_by_range_that_would_scan_the_table(service: Service) -> None:
     service.emit()
     own = OwnConnection(connections["default"], DIALECTS["mysql"])
     scan = DIALECTS["mysql"].remove_range.partition(" WHERE ")[0] + " WHERE size >= 0"
@@ -169,7 +169,7 @@ def test_a_relay_opens_a_second_connection_only_for_large_batches(service: Servi
 
 
 @on_mysql_too
-def test_a_broken_connection_reconnects_before_a_transaction_only_if_it_was_idle(
+def test_a_transaction_reopens_a_broken_connection_only_if_the_connection_was_idle(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = OwnConnection(connections["default"], DIALECTS[connections["default"].vendor])

@@ -80,7 +80,7 @@ def test_s10_a_relay_plans_the_same_number_of_rows_with_and_without_the_index_of
 
 
 @on_mysql_too
-def test_s10_a_batch_starts_with_the_rows_that_are_sent_alone(service: Service, database: Database) -> None:
+def test_s10_a_batch_starts_with_the_rows_that_need_a_separate_round_trip(service: Service, database: Database) -> None:
     """
     A row that is sent alone needs a separate round trip. If it is sent at the start of a batch, other rows can be sent
     during this round trip. At the end of a batch, the relay would have to wait.

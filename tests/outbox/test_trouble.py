@@ -132,7 +132,7 @@ def test_case_24_25_28_every_event_arrives_although_brokers_networks_and_logins_
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_24_every_event_arrives_although_replicas_were_below_the_minimum(
+def test_case_24_every_event_arrives_although_too_few_replicas_were_available_for_a_while(
     three_brokers: KafkaCluster, schema_registry: SchemaRegistry, database: Database
 ) -> None:
     """For a while, fewer replicas than min.insync.replicas are available."""

@@ -42,7 +42,7 @@ def test_events_that_fit_into_memory_are_spilled_after_the_database_returns_and_
     assert [event.event_id for event in seen if isinstance(event, EventUndelivered)] == ids[4:]
 
 
-def test_senders_wait_and_no_event_is_lost_when_the_buffer_is_full(
+def test_senders_wait_and_no_event_is_lost_when_the_spill_buffer_is_full(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # a new spill, which has not seen an unreachable database
@@ -117,7 +117,9 @@ def test_the_writer_thread_continues_after_an_unexpected_exception(service: Serv
     assert spilled() == [event.event_id for event in events]
 
 
-def test_an_event_that_is_abandoned_during_its_insert_is_reported_only_as_undelivered(sqlite_service: Service) -> None:
+def test_an_event_that_is_abandoned_during_its_insert_is_reported_as_undelivered_and_not_as_spilled(
+    sqlite_service: Service,
+) -> None:
     event = encoded(sqlite_service.topic)
     with watched(EventSpilled, EventUndelivered) as seen:
         with transaction.atomic():

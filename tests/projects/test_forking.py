@@ -56,7 +56,7 @@ def test_a_forked_process_starts_without_modules_of_this_package_or_django_setti
         assert forked.wait(60) == 0
 
 
-def test_waiting_for_a_forked_process_can_time_out_and_the_process_receives_signals() -> None:
+def test_a_forked_process_can_be_awaited_with_a_timeout_and_ended_by_a_signal() -> None:
     forked = ForkedProcess("-c", "import time; time.sleep(60)", environment=ENVIRONMENT)
     with forked.stdin, forked.stdout, forked.stderr:
         with pytest.raises(subprocess.TimeoutExpired):

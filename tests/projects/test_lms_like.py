@@ -32,7 +32,7 @@ def outcome(
         yield project.run()
 
 
-def test_each_emission_ran_and_its_data_was_committed_unless_it_was_rolled_back(
+def test_each_emission_ran_and_saved_its_data_unless_its_transaction_was_rolled_back(
     outcome: Outcome,
 ) -> None:
     """If another test of this file fails although this test succeeds, the data is right and the events are wrong."""
@@ -41,7 +41,7 @@ def test_each_emission_ran_and_its_data_was_committed_unless_it_was_rolled_back(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_emission_has_one_outbox_row_if_it_was_committed_and_no_row_if_it_was_rolled_back(
+def test_an_event_has_no_outbox_row_if_its_transaction_was_rolled_back_and_exactly_one_row_otherwise(
     outcome: Outcome, name: str
 ) -> None:
     """Kafka is unreachable. If an event is not in the outbox when its process ends, the event is lost."""

@@ -37,7 +37,7 @@ def test_each_suite_of_the_benchmark_has_a_tested_case() -> None:
 
 @pytest.mark.timeout(900)  # six processes, one after the other
 @pytest.mark.parametrize("name", CASES)
-def test_the_tested_cases_of_a_suite_return_figures_for_all_of_its_columns(
+def test_tested_cases_of_a_benchmark_suite_return_figures_for_each_column_of_the_suite(
     name: str, real_bus: RealBus, postgresql: PostgreSQL, sandbox: Sandbox
 ) -> None:
     databases = {postgresql.vendor: postgresql.settings("benchmarks")}

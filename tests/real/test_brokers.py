@@ -110,7 +110,7 @@ def arrived(process: ServiceProcess, each: int) -> None:
     process.wait_for(lambda: len(distinct(process)) == len(USERS) * each, f"for {each} of each user")
 
 
-def test_case_25_no_event_is_lost_while_the_network_is_silent_cut_or_slow(
+def test_case_25_no_event_is_lost_while_the_network_is_silent_or_cut_or_slow(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, group: str
 ) -> None:
     """

@@ -38,7 +38,7 @@ def table(database: Database, sandbox: Sandbox) -> Iterator[None]:
         yield
 
 
-def test_a_record_is_read_from_the_table_byte_for_byte() -> None:
+def test_a_record_is_read_from_the_dead_letter_table_byte_for_byte() -> None:
     headers = (("a", b"\xff\0"), ("b", None), ("a", "naïve 🎓".encode()), ("c", b"nul \0"), ("d", b""))
     record = record_of(7, offset=2**62, headers=headers, key=b"\0\xff", value=bytes(range(256)) * 4096)
     assert DeadLetter.objects.get(pk=stored(record, RECEIVER).pk).record == record
@@ -54,7 +54,7 @@ def test_a_record_with_any_event_type_header_can_be_stored(event_type: bytes) ->
     assert 0 < len(letter.event_type) <= 255
 
 
-def test_deletions_by_the_retention_are_committed_when_autocommit_is_off(database: Database) -> None:
+def test_the_deletion_of_expired_dead_letters_is_committed_when_autocommit_is_off(database: Database) -> None:
     stored(record_of(7), RECEIVER)
     with connected(database.entry | {"AUTOCOMMIT": False}, "default"):
         list(purge_all(-1, history=1, dead_letters=True))
@@ -95,7 +95,7 @@ def test_failure_times_are_compared_with_the_precision_of_a_microsecond() -> Non
     assert not known(record_of(7, offset=1), group="mail", event_id=event_id, time=FAILED_AT)
 
 
-def test_letters_can_be_listed_shown_discarded_and_purged_by_event_dead_letters() -> None:
+def test_letters_can_be_listed_shown_discarded_and_purged_by_the_command_event_dead_letters() -> None:
     letters = [stored(record_of(7, offset=offset), RECEIVER) for offset in (10, 9)]
     assert run("list").count(RECEIVER) == 2
     assert run("list", "--receiver", RECEIVER, "--limit", 1).endswith("… and 1 more\n")
@@ -167,7 +167,7 @@ def test_concurrent_lanes_store_letters_without_errors() -> None:
     assert (DeadLetter.objects.count(), DeadLetterEntry.objects.count()) == (41, 82)
 
 
-def test_settled_entries_can_be_purged_and_receivers_that_differ_in_case_have_separate_entries() -> None:
+def test_receivers_that_differ_in_case_have_separate_entries_which_can_be_purged_after_a_discard() -> None:
     letter = stored(record_of(7), "lms.Award", "lms.award")
     assert DeadLetterEntry.objects.filter(letter=letter).count() == 2
     assert purge_entries(0) == 0

@@ -39,7 +39,7 @@ def test_c12_the_attempt_after_a_failover_uses_a_new_connection(
     assert kept.read(0) == []
 
 
-def test_c15_a_paused_receiver_does_not_run_if_the_database_is_unreachable_at_the_start(
+def test_c15_a_paused_receiver_does_not_run_if_the_database_is_unreachable_when_the_worker_starts(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     with database.connected():

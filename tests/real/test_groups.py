@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 
 
 @each_protocol
-def test_case_9_retries_start_again_when_a_revoked_partition_returns(
+def test_case_9_failed_events_are_processed_again_when_a_revoked_partition_returns(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     """Each event fails. Without a rebalance, its next retry would be an hour later."""
@@ -71,7 +71,7 @@ def test_case_10_one_of_two_members_with_equal_instance_ids_ends_and_logs_the_re
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
-def test_case_10_a_fenced_member_starts_no_further_events_after_its_commit_is_refused(
+def test_case_10_a_fenced_member_processes_no_further_events_after_its_commit_is_refused(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
     """
@@ -127,7 +127,7 @@ def test_case_8_no_event_is_lost_or_repeated_while_members_join_or_leave_under_l
     assert_in_order(said, each)
 
 
-def test_a_static_member_gets_its_partition_back_after_a_restart_without_a_rebalance(bus: RealBus, group: str) -> None:
+def test_a_restarted_static_member_gets_its_partition_back_without_a_rebalance(bus: RealBus, group: str) -> None:
     topic = f"static-{group}"
     bus.create_topic(topic, 2)
 

@@ -135,7 +135,7 @@ def test_rows_of_minutes_are_combined_into_quarter_hours_and_later_into_hours_wi
     assert set(statements) == {"SELECT"}
 
 
-def test_a_history_row_is_combined_later_if_it_changes_while_rows_are_combined() -> None:
+def test_history_rows_are_combined_at_the_second_attempt_if_a_row_changes_during_the_first_attempt() -> None:
     begins = (database_now("default") - 2 * _DAY) // _HOUR * _HOUR
     line = Line(service="lms", event_type=TYPE, receiver="", outcome="done")
     one = Sums(count=1, seconds=1.0, longest=1.0)
@@ -164,7 +164,7 @@ def test_long_names_of_receivers_have_separate_history_rows_if_they_differ_at_th
     assert [row.count for row in rows()] == [1] * 4
 
 
-def test_counts_of_events_before_the_migration_are_never_written() -> None:
+def test_the_history_never_counts_events_that_preceded_its_migration() -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     process = Process()
     process.count("done", count=1_000)

@@ -23,7 +23,7 @@ def connected(database: Database) -> Iterator[None]:
         yield
 
 
-def test_the_search_finds_all_neglects_without_counting_rows() -> None:
+def test_all_neglects_are_found_without_counting_rows() -> None:
     assert neglected.found() == {}
     neglected.neglect_everything()
     with neglected.clock_ahead(60), CaptureQueriesContext(connections["default"]) as asked:
@@ -33,13 +33,13 @@ def test_the_search_finds_all_neglects_without_counting_rows() -> None:
     assert not [one for one in statements if "COUNT(" in one.upper()]
 
 
-def test_the_search_finds_neglects_before_all_tables_are_migrated() -> None:
+def test_neglects_are_found_before_all_tables_are_migrated() -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     neglected.pause(neglected.ago(days=2))
     neglected.waiting_row(neglected.ago(minutes=6))
     assert neglected.found().keys() == {"receiver-paused", "outbox-waits"}
 
 
-def test_the_search_finds_no_neglects_in_a_database_without_tables() -> None:
+def test_no_neglects_are_found_in_a_database_without_tables() -> None:
     call_command("migrate", "event_bus_kafka", "zero", verbosity=0)
     assert neglected.found() == {}

@@ -42,7 +42,7 @@ def commit(bus: RealBus, group: str, topic: str, offset: int, marks: str) -> Non
         consumer.close()
 
 
-def test_the_subcommand_show_prints_offsets_and_lag_and_quarantined_records_of_a_group(
+def test_the_offsets_and_the_lag_and_the_quarantined_records_of_a_group_can_be_printed(
     bus: RealBus, group: str
 ) -> None:
     topic = f"prod-shown-{group}"
@@ -108,7 +108,7 @@ def test_a_group_with_members_is_not_reset(bus: RealBus, topic: str, group: str)
     assert bus.committed(group, topic) == 1
 
 
-def test_unknown_groups_topics_and_partitions_are_reported(bus: RealBus, topic: str, group: str) -> None:
+def test_unknown_groups_and_topics_and_partitions_are_reported(bus: RealBus, topic: str, group: str) -> None:
     reset = ("reset", "-g", group, "-t", topic, "--to-offset", "2", "--apply")
     nobody = f"There is no group {group}: it has no members and has committed nothing."
     assert f"refused with 1: {nobody}" == offsets(bus, *reset)

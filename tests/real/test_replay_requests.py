@@ -99,7 +99,7 @@ on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=Tru
 
 
 @on_postgresql
-def test_a_stopped_worker_completes_its_current_letters_and_returns_its_request(
+def test_a_stopped_worker_completes_its_current_letter_and_another_worker_does_the_rest_of_the_request(
     bus: RealBus, topic: str, group: str, database: Database, tmp_path: Path
 ) -> None:
     service = _service(bus, topic, group, database, "gated")

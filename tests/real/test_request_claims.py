@@ -53,7 +53,7 @@ def _take(number: int, by: UUID) -> bool:
     return ReplayRequest.objects.take(number, by=by, worker="host:1")
 
 
-def test_only_one_of_many_concurrent_workers_can_claim_a_request(request_made: ReplayRequest) -> None:
+def test_only_one_of_many_concurrent_workers_can_claim_a_replay_request(request_made: ReplayRequest) -> None:
     start = threading.Barrier(6)
     taken: list[bool] = []
 
@@ -70,7 +70,7 @@ def test_only_one_of_many_concurrent_workers_can_claim_a_request(request_made: R
     assert sorted(taken) == [False] * 5 + [True]
 
 
-def test_another_worker_claims_a_request_after_a_minute_without_a_heartbeat(request_made: ReplayRequest) -> None:
+def test_another_worker_claims_a_replay_request_after_a_minute_without_a_heartbeat(request_made: ReplayRequest) -> None:
     one, other, number = uuid4(), uuid4(), request_made.pk
     rows = ReplayRequest.objects
     assert _take(number, one)
@@ -89,7 +89,7 @@ def test_another_worker_claims_a_request_after_a_minute_without_a_heartbeat(requ
     assert (rows.get().state, rows.get().claimed_by, rows.in_turn("mail")) == ("done", None, [])
 
 
-def test_another_worker_can_claim_a_returned_request_immediately_unless_the_request_is_paused(
+def test_a_replay_request_can_be_claimed_as_soon_as_its_worker_lets_it_go_unless_it_is_paused(
     request_made: ReplayRequest,
 ) -> None:
     one, other, number, rows = uuid4(), uuid4(), request_made.pk, ReplayRequest.objects
@@ -110,7 +110,7 @@ def test_another_worker_can_claim_a_returned_request_immediately_unless_the_requ
         run("pause", 12345)
 
 
-def test_a_letter_of_a_request_can_be_started_only_once(request_made: ReplayRequest) -> None:
+def test_the_replay_of_a_requested_letter_can_begin_only_once(request_made: ReplayRequest) -> None:
     rows = RequestedLetter.objects
     letter, seen_by_another = rows.order_by("number")[0], rows.order_by("number")[0]
     assert rows.begin(letter, "one")
@@ -120,7 +120,7 @@ def test_a_letter_of_a_request_can_be_started_only_once(request_made: ReplayRequ
     assert rows.get(pk=letter.pk).state == "running", "a worker without the claim cannot end the letter"
 
 
-def test_the_report_of_a_request_counts_failures_by_reason(request_made: ReplayRequest) -> None:
+def test_the_report_of_a_replay_request_counts_failures_by_reason(request_made: ReplayRequest) -> None:
     for letter, error in zip(RequestedLetter.objects.all(), ("a", "b", "a"), strict=True):
         RequestedLetter.objects.end(letter, "", LetterState.FAILED, error)
     assert reasons(request_made.pk) == {"failed": {"a": 2, "b": 1}, "skipped": {}, "partly": {}, "unknown": {}}
@@ -131,7 +131,9 @@ def test_the_report_of_a_request_counts_failures_by_reason(request_made: ReplayR
 
 
 @override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10)
-def test_the_report_says_whether_a_live_worker_supports_requests(request_made: ReplayRequest) -> None:
+def test_the_report_of_a_replay_request_says_whether_a_live_worker_supports_replay_requests(
+    request_made: ReplayRequest,
+) -> None:
     def obstacle() -> str:
         found = report_of(request_made.pk)
         assert found is not None

@@ -118,7 +118,7 @@ def measured(settings: dict[str, Any], *arguments: str) -> Shown:
     return shown
 
 
-def test_the_status_of_many_topics_and_groups_is_complete(
+def test_the_status_shows_all_of_many_topics_and_groups(
     wide_cluster: KafkaCluster, schema_registry: SchemaRegistry
 ) -> None:
     names = [f"wide-{number:04}" for number in range(_TOPICS)]

@@ -49,7 +49,7 @@ def partitions(cluster: KafkaCluster, topic: str) -> int:
     return len(cluster.admin().list_topics(timeout=30).topics[topic].partitions)
 
 
-def test_the_first_apply_creates_the_topics_of_all_services_and_the_second_apply_does_nothing(
+def test_the_command_event_topics_creates_the_topics_of_all_services_and_then_has_nothing_to_do(
     three_brokers: KafkaCluster,
 ) -> None:
     services = {one: import_module(f"examples.{one}.settings") for one in SERVICES}
@@ -105,7 +105,7 @@ def test_missing_partitions_and_changed_options_of_a_topic_are_found_and_correct
     assert partitions(cluster, name) == 4
 
 
-def test_event_topics_reports_the_drift_that_it_cannot_correct(cluster: KafkaCluster) -> None:
+def test_the_command_event_topics_reports_the_drift_that_it_cannot_correct(cluster: KafkaCluster) -> None:
     name = "obstinate"
     cluster.create_topic(name)
     settings = settings_of(cluster, name, replication=2, options={"retention.mss": 1})
@@ -117,7 +117,7 @@ def test_event_topics_reports_the_drift_that_it_cannot_correct(cluster: KafkaClu
     assert (code, said.count("event_topics cannot mend this")) == (1, 2)
 
 
-def test_surplus_partitions_and_topics_of_other_services_are_reported_but_do_not_count_as_drift(
+def test_topics_of_other_services_and_surplus_partitions_are_reported_but_do_not_count_as_drift(
     cluster: KafkaCluster,
 ) -> None:
     name, other = "too-many", "of-others"
@@ -135,7 +135,9 @@ def test_surplus_partitions_and_topics_of_other_services_are_reported_but_do_not
     assert partitions(cluster, name) == 3
 
 
-def test_event_topics_creates_the_other_topics_although_one_topic_has_an_invalid_name(cluster: KafkaCluster) -> None:
+def test_the_command_event_topics_creates_the_other_topics_although_one_topic_has_an_invalid_name(
+    cluster: KafkaCluster,
+) -> None:
     settings = settings_of(cluster, "last-of-all")
     settings["EVENT_BUS_KAFKA_TOPICS"]["bad name"] = {}
     code, said = topics(settings, "apply")
@@ -144,7 +146,7 @@ def test_event_topics_creates_the_other_topics_although_one_topic_has_an_invalid
     assert "last-of-all  create with as many partitions as the brokers choose, the brokers' replication: done" in said
 
 
-def test_event_topics_names_missing_rights_and_makes_all_permitted_changes(guarded: GuardedKafka) -> None:
+def test_the_command_event_topics_names_missing_rights_and_makes_all_permitted_changes(guarded: GuardedKafka) -> None:
     user = "deployer"
     guarded.add_user(user)
     for topic, *operations in (

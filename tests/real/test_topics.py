@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize("options", [{}, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_case_23_topics_can_be_deleted_recreated_or_extended_while_other_topics_are_read(
+def test_case_23_topics_can_be_deleted_or_recreated_or_given_more_partitions_while_others_are_read(
     bus: RealBus, cluster: KafkaCluster, group: str, options: dict[str, Any]
 ) -> None:
     old, late = f"old-{group}", f"late-{group}"

@@ -89,7 +89,9 @@ def test_event_trace_says_that_compaction_may_have_removed_the_event(
     assert f"Maybe not there any more: topic {topic} is compacted, and keeps the last record of a key alone.\n" in text
 
 
-def test_groups_are_found_even_if_they_are_missing_from_the_settings(bus: RealBus, topic: str, group: str) -> None:
+def test_event_trace_finds_consumer_groups_even_if_they_are_missing_from_the_settings(
+    bus: RealBus, topic: str, group: str
+) -> None:
     (event_id,) = sent(bus, topic, 1)
     bus.commit(group, topic, 1)
     with override_settings(**bus.settings(topic)):
@@ -99,7 +101,9 @@ def test_groups_are_found_even_if_they_are_missing_from_the_settings(bus: RealBu
         )
 
 
-def test_unreachable_brokers_are_reported_only_once(topic: str, bus: RealBus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_trace_reports_unreachable_brokers_only_once(
+    topic: str, bus: RealBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("event_bus_kafka.assembly.whereabouts._REQUEST_TIMEOUT", 0.5)
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"g": ["a", "b"]}}
     with override_settings(**bus.settings(topic, **away)):
@@ -110,7 +114,7 @@ def test_unreachable_brokers_are_reported_only_once(topic: str, bus: RealBus, mo
 
 
 @pytest.mark.long
-def test_a_record_is_found_among_thousands(bus: RealBus, group: str) -> None:
+def test_event_trace_finds_a_record_among_thousands(bus: RealBus, group: str) -> None:
     """
     `make test-long` searches a million records on four partitions. The search must end within its limit of ten seconds.
     """

@@ -38,7 +38,7 @@ def spans_of(package: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("package", ["opentelemetry", "ddtrace", "newrelic", *PROVIDED[1:]])
-def test_c6_each_event_has_one_trace_with_its_attributes_its_error_and_its_query(package: str) -> None:
+def test_c6_each_event_has_one_trace_that_contains_its_attributes_and_its_error_and_its_query(package: str) -> None:
     spans = spans_of(package)
     by_id = {span["id"]: span for span in spans}
 

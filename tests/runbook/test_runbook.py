@@ -30,7 +30,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("section", SCENARIOS)
-def test_the_commands_of_each_section_print_the_documented_output(
+def test_the_commands_of_each_runbook_section_print_the_documented_output(
     section: str, real_bus: RealBus, group: str, tmp_path: Path, migrated: Path, request: pytest.FixtureRequest
 ) -> None:
     database = tmp_path / "database"
@@ -40,5 +40,5 @@ def test_the_commands_of_each_section_print_the_documented_output(
     terminal.end()
 
 
-def test_each_section_with_commands_is_tested() -> None:
+def test_each_runbook_section_with_commands_is_tested() -> None:
     assert [title for title in sections() if blocks(title)] == list(SCENARIOS)

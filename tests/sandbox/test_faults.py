@@ -108,7 +108,7 @@ def test_the_method_fail_next_refuses_unknown_requests_and_errors(
         sandbox.fail_next(api, error)
 
 
-def test_the_method_registry_down_disconnects_connected_clients(own_sandbox: Sandbox) -> None:
+def test_connected_clients_are_disconnected_by_the_method_registry_down(own_sandbox: Sandbox) -> None:
     with SchemaRegistryClient({"url": own_sandbox.schema_registry_url, "max.retries": 0}) as client:
         schema_id = client.register_schema("s", Schema('"string"', "AVRO"))
         with own_sandbox.registry_down(), pytest.raises(Exception, match=r"refused|disconnected"):

@@ -96,7 +96,7 @@ def test_equal_schemas_share_one_id(client: SchemaRegistryClient) -> None:
         ("/subjects", "DELETE", None, 405, 405),
     ],
 )
-def test_errors_have_the_codes_of_confluents_registry(
+def test_errors_of_the_sandbox_registry_have_the_codes_of_confluents_registry(
     sandbox: Sandbox, client: SchemaRegistryClient, path: str, method: str, body: Any, status: int, code: int
 ) -> None:
     client.register_schema("known", Schema('"string"', "AVRO"))
@@ -141,7 +141,7 @@ def start(*options: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_prints_its_addresses_and_stops_with_exit_code_0(number: signal.Signals) -> None:
+def test_the_sandbox_command_prints_its_addresses_and_stops_with_exit_code_0(number: signal.Signals) -> None:
     with start("--json") as process:
         assert process.stdout is not None
         addresses = json.loads(process.stdout.readline())
@@ -166,7 +166,7 @@ sys.exit(main())
 """
 
 
-def test_a_unix_signal_does_not_block_the_command_while_a_lock_is_held() -> None:
+def test_a_unix_signal_ends_the_sandbox_command_even_while_a_lock_is_held() -> None:
     command = [sys.executable, "-c", SIGNALLED_WHILE_A_LOCK_IS_HELD]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -178,7 +178,7 @@ def test_a_unix_signal_does_not_block_the_command_while_a_lock_is_held() -> None
             process.kill()
 
 
-def test_the_command_prints_settings_that_can_be_pasted() -> None:
+def test_the_sandbox_command_prints_settings_that_can_be_pasted() -> None:
     with start() as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(9)]
@@ -190,7 +190,7 @@ def test_the_command_prints_settings_that_can_be_pasted() -> None:
     assert scope["EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"].startswith("http://127.0.0.1:")
 
 
-def test_a_port_in_use_is_reported_in_one_line() -> None:
+def test_the_sandbox_command_reports_a_port_in_use_in_one_line() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         start("--registry-port", str(taken.getsockname()[1])) as process,
@@ -202,7 +202,7 @@ def test_a_port_in_use_is_reported_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
-def test_the_command_refuses_an_invalid_port(port: str) -> None:
+def test_the_sandbox_command_refuses_an_invalid_port(port: str) -> None:
     with start("--registry-port", port) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 2

@@ -23,7 +23,7 @@ def two(events: CapturedEvents) -> CapturedEvents:
     return events
 
 
-def test_assert_sent_returns_the_first_matching_event(two: CapturedEvents) -> None:
+def test_the_method_assert_sent_returns_the_first_matching_event(two: CapturedEvents) -> None:
     assert two.assert_sent(CREATED) is two.assert_sent(CERTIFICATE_CREATED)
     for expected in (
         {"key": 2},
@@ -107,7 +107,7 @@ def test_a_failed_assertion_says_that_the_transaction_was_rolled_back(events: Ca
     assert "One was emitted in a transaction that was rolled back" in failure(events, CERTIFICATE_CREATED)
 
 
-def test_assert_not_sent_fails_if_a_matching_event_was_sent(two: CapturedEvents) -> None:
+def test_the_method_assert_not_sent_fails_if_a_matching_event_was_sent(two: CapturedEvents) -> None:
     two.assert_not_sent(REVOKED)
     two.assert_not_sent(CERTIFICATE_CREATED, topic="diplomas")
     two.assert_not_sent(CERTIFICATE_CREATED, key=1, certificate__grade="0.9")

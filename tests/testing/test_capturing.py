@@ -161,7 +161,7 @@ def test_emitting_raises_an_error_if_a_value_of_the_event_would_not_reach_receiv
         CERTIFICATE_CREATED.send_event(certificate=signed)
 
 
-def test_the_end_of_capturing_raises_an_error_that_the_service_caught() -> None:
+def test_an_error_that_the_service_caught_is_raised_again_at_the_end_of_capturing() -> None:
     with pytest.raises(UnsendableEvent, match=r"certificate\.grade"):
         with captured_events() as events:
             thread = threading.Thread(target=_send_in_vain)

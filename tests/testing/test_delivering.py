@@ -69,7 +69,7 @@ def test_deliver_accepts_an_event_type_and_plain_values(heard: Heard) -> None:
         assert heard[0]["grade"] == grade(signal, user=7)
 
 
-def test_is_replay_returns_true_if_deliver_gets_the_argument_replay() -> None:
+def test_the_function_is_replay_returns_true_if_deliver_gets_the_argument_replay() -> None:
     told: list[bool] = []
 
     def ask(**_: Any) -> None:
@@ -95,7 +95,7 @@ def test_deliver_passes_a_captured_event_to_receivers_unchanged(heard: Heard, se
     assert heard[0]["certificate"] == certificate(7)
 
 
-def test_all_receivers_run_and_all_failures_are_named(heard: Heard) -> None:
+def test_deliver_runs_all_receivers_and_names_each_receiver_that_failed(heard: Heard) -> None:
     def fail(**arguments: Any) -> None:
         raise ValueError("no such course")
 
@@ -195,7 +195,9 @@ def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_an_event_with_an_older_schema_is_delivered(heard: Heard, before: Path, plain: bool) -> None:
+def test_receivers_get_defaults_for_fields_that_the_older_schema_of_an_event_lacks(
+    heard: Heard, before: Path, plain: bool
+) -> None:
     def hear(**arguments: Any) -> None:
         heard.append(arguments)
 

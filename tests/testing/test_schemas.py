@@ -33,7 +33,9 @@ def failure(check: Any, *arguments: Any) -> str:
     return str(caught.value)
 
 
-def test_assert_schema_unchanged_fails_and_writes_nothing_if_the_schema_file_is_missing(tmp_path: Path) -> None:
+def test_the_function_assert_schema_unchanged_fails_and_writes_nothing_if_the_schema_file_is_missing(
+    tmp_path: Path,
+) -> None:
     with graded(**BASE) as signal:
         text = failure(assert_schema_unchanged, signal, tmp_path / "x.avsc")
     assert "Write it with pytest --update-event-schemas" in text
@@ -105,7 +107,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize(("fields", "changes", "verdicts"), CHANGES.values(), ids=CHANGES)
-def test_assert_schema_unchanged_and_assert_schema_compatible_fail_after_an_incompatible_change(
+def test_both_functions_assert_schema_unchanged_and_assert_schema_compatible_fail_after_an_incompatible_change(
     file: Path, fields: dict[str, Any], changes: list[str], verdicts: list[str]
 ) -> None:
     with graded(**fields) as signal:
@@ -120,7 +122,7 @@ def test_assert_schema_unchanged_and_assert_schema_compatible_fail_after_an_inco
 
 
 @pytest.mark.parametrize(("fields", "changes"), HARMLESS.values(), ids=HARMLESS)
-def test_only_assert_schema_unchanged_fails_after_a_compatible_change(
+def test_after_a_compatible_change_only_the_function_assert_schema_unchanged_fails(
     file: Path, fields: dict[str, Any], changes: list[str]
 ) -> None:
     with graded(**fields) as signal:
