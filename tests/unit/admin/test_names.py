@@ -30,7 +30,7 @@ from django.utils.translation import gettext_lazy
         (1234567, "1234567"),
     ],
 )
-def test_long_names_may_break_only_after_dots_slashes_and_underscores_and_are_escaped(text: object, shown: str) -> None:
+def test_a_long_name_is_escaped_and_may_break_only_after_a_dot_or_slash_or_underscore(text: object, shown: str) -> None:
     """
     In ``shown``, braces enclose text that stays on one line if possible, brackets a time, which always does. Bars mark
     where the line may break.
