@@ -91,7 +91,7 @@ def test_an_action_that_runs_out_of_time_reports_the_remaining_parked_rows_and_c
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_the_actions_on_parked_rows_are_exempt_from_the_setting_atomic_requests(action: str) -> None:
+def test_actions_on_parked_rows_are_exempt_from_djangos_atomic_requests_setting(action: str) -> None:
     view: Any = resolve(url(ParkedRecord, action)).func
     assert view._non_atomic_requests >= set(connections)
 

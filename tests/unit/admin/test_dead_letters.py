@@ -79,7 +79,7 @@ def test_filters_of_the_list_of_dead_letters_can_be_combined_in_the_url() -> Non
     assert found(receiver=AWARD.upper()) == []
 
 
-def test_all_pages_of_the_list_together_contain_each_letter_exactly_once() -> None:
+def test_the_pages_of_the_list_of_dead_letters_together_contain_each_letter_exactly_once() -> None:
     for offset in range(120):
         stored(record_of(7, offset=offset), MAIL, failed_at=FAILED_AT + timedelta(seconds=offset // 7))
     client, seen, url = client_with(Right.VIEW), list[int](), f"{LIST}?receiver={MAIL}"
@@ -98,7 +98,7 @@ def test_an_invalid_position_in_the_url_shows_the_first_page(after: str) -> None
     assert offsets(client_with(Right.VIEW).get(LIST, {"after": after})) == [0]
 
 
-def test_letters_can_be_searched_by_offset_event_id_or_key_but_only_with_post() -> None:
+def test_letters_can_be_searched_by_offset_or_event_id_or_key_but_only_in_a_post_request() -> None:
     first, _ = stored(record_of(7, offset=1), MAIL), stored(record_of(8, offset=2), MAIL)
     client = client_with(Right.VIEW)
 
@@ -241,7 +241,9 @@ def test_the_pages_of_letters_name_the_replay_request_in_which_a_letter_still_wa
     assert ": running." in client.get(f"{LIST}{letters[0].pk}/").content.decode()
 
 
-def test_the_letters_of_a_request_are_found_among_many_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_open_replay_request_of_a_letter_is_found_even_if_letters_are_searched_in_batches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("event_bus_kafka.models.requested.letters._BATCH", 2)
     letters = [stored(record_of(7, offset=offset), MAIL) for offset in range(4)]
     requested(letters[1])
@@ -250,7 +252,7 @@ def test_the_letters_of_a_request_are_found_among_many_letters(monkeypatch: pyte
     assert open_replays_of([letters[0].pk, letters[2].pk, letters[3].pk]) == []
 
 
-def test_the_confirmation_page_of_a_discard_explains_its_numbers_and_offers_a_replay() -> None:
+def test_the_confirmation_page_of_a_discard_explains_the_numbers_by_receiver_and_offers_a_replay() -> None:
     stored(record_of(7, offset=0), AWARD, MAIL)
     stored(record_of(7, offset=1), MAIL)
     shown = client_with(*Right).post(DISCARD, {"scope": "all", "receiver": MAIL}).content.decode()
@@ -269,7 +271,7 @@ def test_the_confirmation_page_of_a_discard_explains_its_numbers_and_offers_a_re
     assert "add up to more" not in client_with(*Right).post(DISCARD, {"scope": "all"}).content.decode()
 
 
-def test_the_filters_are_open_only_if_one_is_set_or_invalid() -> None:
+def test_the_filters_of_the_list_of_letters_are_unfolded_only_if_a_filter_is_set_or_invalid() -> None:
     client = client_with(Right.VIEW)
     opened = '<details class="event-bus-search" open>\n<summary>Filters'
     assert opened not in client.get(LIST).content.decode()
@@ -277,7 +279,7 @@ def test_the_filters_are_open_only_if_one_is_set_or_invalid() -> None:
     assert opened in client.get(LIST, {"failed": "ever"}).content.decode()
 
 
-def test_letters_are_discarded_only_with_a_confirmed_plan_a_valid_selection_and_the_rights_to_view_and_discard() -> (
+def test_discarding_letters_requires_a_confirmed_plan_and_a_valid_selection_and_the_rights_to_view_and_discard() -> (
     None
 ):
     stored(record_of(7), MAIL)
@@ -298,7 +300,7 @@ def test_letters_are_discarded_only_with_a_confirmed_plan_a_valid_selection_and_
     assert not LogEntry.objects.exists()
 
 
-def test_discarding_all_matching_letters_keeps_letters_that_failed_after_the_confirmation_page() -> None:
+def test_a_discard_of_all_matching_letters_omits_letters_that_failed_after_the_confirmation_page() -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
     client = client_with(Right.VIEW, Right.DISCARD)
@@ -325,7 +327,9 @@ def test_the_admin_history_of_a_discard_hides_the_key_and_event_id_that_were_sea
     assert letter.event_id not in message
 
 
-def test_discarding_letters_in_slices_reports_the_number_of_remaining_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_discard_that_runs_out_of_time_reports_the_number_of_remaining_letters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from event_bus_kafka.admin.dead_letters import letters_page
     from event_bus_kafka.operations.dead_letters import discarding
 
@@ -349,5 +353,5 @@ def test_discarding_letters_in_slices_reports_the_number_of_remaining_letters(mo
     ]
 
 
-def test_the_view_that_discards_letters_is_exempt_from_the_setting_atomic_requests() -> None:
+def test_the_view_that_discards_letters_is_exempt_from_djangos_atomic_requests_setting() -> None:
     assert resolve(DISCARD).func._non_atomic_requests >= set(connections)  # type: ignore[attr-defined]

@@ -66,7 +66,9 @@ def test_the_pages_of_events_say_that_nothing_is_counted_if_the_history_is_off(r
 
 
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
-def test_the_page_of_an_event_type_lists_sent_events_first_and_unknown_outcomes_last(receiver: str) -> None:
+def test_the_page_of_an_event_type_lists_counts_of_sent_events_first_and_of_unknown_outcomes_last(
+    receiver: str,
+) -> None:
     HistoryRow.objects.filter(outcome="parked").update(outcome="unheard-of")
     shown = page(HistoryRow, "type", TYPE)
     named = ("Sent directly", "Sent from", "Received ", "Finished by", "Retried (", "Became dead letters", "Unheard-of")

@@ -74,7 +74,7 @@ def test_each_admin_url_answers_403_without_the_right_to_view() -> None:
         assert Client().get(url).headers["Location"].startswith(reverse("admin:login"))
 
 
-def test_admin_pages_are_exempt_from_the_setting_atomic_requests() -> None:
+def test_admin_pages_are_exempt_from_djangos_atomic_requests_setting() -> None:
     reading = [page.url() for page in pages()] + [admin.site.get_model_admin(HistoryRow).url("where")]  # type: ignore[attr-defined]
     for url in reading:
         assert "default" in resolve(url).func._non_atomic_requests, url  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ def test_a_page_asks_to_migrate_if_its_table_is_missing() -> None:
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG={_EXAMPLES["str"]: {"certificates": {"enabled": True}}})
-def test_a_detail_page_and_the_answer_to_an_action_name_the_error_in_the_producer_config() -> None:
+def test_an_error_in_the_producer_config_is_named_on_a_detail_page_and_in_the_answer_to_an_action() -> None:
     client, base = client_with(*Right), "/admin/event_bus_kafka"
     posted = {"database": "default", "topic": "t", "code": "c"}
     for answer in (

@@ -150,7 +150,9 @@ def test_a_request_for_all_matching_letters_is_split_by_group_and_omits_letters_
     assert f"(all that match: receiver {receiver})" in said()[0]
 
 
-def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_connected(receiver: str) -> None:
+def test_the_plan_of_a_replay_says_that_nothing_would_run_if_the_chosen_receiver_is_not_connected(
+    receiver: str,
+) -> None:
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
@@ -163,7 +165,7 @@ def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_conn
     assert "left out" not in page
 
 
-def test_the_plan_lists_20_of_21_left_out_letters_and_states_their_common_reason_once(receiver: str) -> None:
+def test_the_plan_of_a_replay_lists_20_of_21_omitted_letters_and_states_their_common_reason_once(receiver: str) -> None:
     stored(record_of(7), receiver)
     multiply(stored(record_of(7, offset=1, headers=())), [{"offset": offset} for offset in range(2, 22)])
     client = client_with(Right.VIEW, Right.REPLAY)
@@ -177,7 +179,7 @@ def test_the_plan_lists_20_of_21_left_out_letters_and_states_their_common_reason
     assert "that are left out" not in page, "the list would repeat the selection"
 
 
-def test_no_replay_is_requested_until_the_user_has_seen_the_plan_for_the_changed_receivers(
+def test_no_replay_is_requested_until_the_user_has_seen_the_plan_again_after_changing_its_receivers(
     receiver: str,
 ) -> None:
     for offset in range(2):
@@ -198,7 +200,7 @@ def test_no_replay_is_requested_until_the_user_has_seen_the_plan_for_the_changed
     assert (request.receiver, request.reason, request.rate) == (receiver, "mended", 4)
 
 
-def test_a_request_for_an_unknown_receiver_says_first_that_nothing_was_requested(receiver: str) -> None:
+def test_the_page_says_first_that_nothing_was_requested_if_a_replay_names_an_unknown_receiver(receiver: str) -> None:
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(confirmed(client, ALL, **{"run-receiver": "mail.receivers.typo"}).content.decode())
@@ -223,7 +225,7 @@ def test_a_stand_in_can_be_requested_for_a_receiver_that_no_longer_exists(receiv
     assert (request.receiver, request.instead_of, request.receivers) == (receiver, GONE, [receiver])
 
 
-def test_the_plan_names_missing_receivers_and_warns_if_no_worker_has_these_receivers(receiver: str) -> None:
+def test_the_plan_of_a_replay_names_missing_receivers_and_warns_if_no_worker_has_these_receivers(receiver: str) -> None:
     stored(record_of(7), receiver, GONE)
     stored(record_of(7, offset=1), GONE)
     client = client_with(Right.VIEW, Right.REPLAY)
@@ -313,7 +315,7 @@ def made(receiver: str, **values: Any) -> ReplayRequest:
     return request
 
 
-def test_a_request_can_be_paused_resumed_and_cancelled_after_a_confirmation(receiver: str) -> None:
+def test_a_replay_request_can_be_paused_and_resumed_and_cancelled_after_a_confirmation(receiver: str) -> None:
     request = made(receiver)
     client, here = client_with(Right.VIEW, Right.REPLAY), f"{LIST}{request.pk}/"
     for step, state in (("pause", "paused"), ("resume", "requested"), ("cancel", "stopped")):
@@ -334,7 +336,9 @@ def test_a_request_can_be_paused_resumed_and_cancelled_after_a_confirmation(rece
 
 
 @pytest.mark.parametrize("action", ["request", "1/pause", "1/resume", "1/cancel"])
-def test_actions_on_requests_require_the_right_to_replay_and_a_post_with_csrf_token(receiver: str, action: str) -> None:
+def test_actions_on_replay_requests_require_the_right_to_replay_and_a_post_with_csrf_token(
+    receiver: str, action: str
+) -> None:
     stored(record_of(7), receiver)
     url = f"{LIST}{action}/"
     for rights in ({*Right} - {Right.REPLAY}, {*Right} - {Right.VIEW}):
@@ -346,7 +350,7 @@ def test_actions_on_requests_require_the_right_to_replay_and_a_post_with_csrf_to
     assert not ReplayRequest.objects.exists()
 
 
-def test_a_user_with_only_the_right_to_view_sees_requests_without_buttons(receiver: str) -> None:
+def test_a_user_with_only_the_right_to_view_sees_replay_requests_without_buttons(receiver: str) -> None:
     request = made(receiver)
     client = client_with(Right.VIEW)
     assert f"{LIST}{request.pk}/" in client.get(LIST).content.decode()
@@ -357,7 +361,7 @@ def test_a_user_with_only_the_right_to_view_sees_requests_without_buttons(receiv
         assert client.get(f"{LIST}{number}/").status_code == 404
 
 
-def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str) -> None:
+def test_the_page_of_a_replay_request_counts_the_results_of_its_letters(receiver: str) -> None:
     letters = [stored(record_of(7, offset=offset), receiver) for offset in range(6)]
     confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
     request = ReplayRequest.objects.get()
@@ -396,7 +400,9 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
     assert "6 of 6" in client_with(Right.VIEW).get(LIST).content.decode()
 
 
-def test_a_report_names_an_obstacle_if_the_group_has_no_living_worker_or_heartbeats_are_off(receiver: str) -> None:
+def test_the_report_on_a_replay_request_names_an_obstacle_if_its_group_has_no_living_worker_or_heartbeats_are_off(
+    receiver: str,
+) -> None:
     request = made(receiver, state=RequestState.RUNNING, beat_at=1)
     found = requests.report_of(request.pk)
     assert found is not None
@@ -421,7 +427,7 @@ def prospect_of(request: ReplayRequest) -> str:
     return found[0] if found else ""
 
 
-def test_the_page_of_a_waiting_request_says_when_a_worker_takes_it(receiver: str) -> None:
+def test_the_page_of_a_waiting_replay_request_says_when_a_worker_takes_the_request(receiver: str) -> None:
     request, worker = made(receiver), uuid4()
     beat(uuid4(), receiver, replaying={"request": 1_000_000})
     assert prospect_of(request) == "do replay request 1000000 first"
@@ -433,7 +439,7 @@ def test_the_page_of_a_waiting_request_says_when_a_worker_takes_it(receiver: str
     assert prospect_of(request) == ""
 
 
-def test_the_page_of_a_waiting_request_names_the_requests_that_workers_take_first(receiver: str) -> None:
+def test_the_page_of_a_waiting_replay_request_names_the_requests_that_workers_take_first(receiver: str) -> None:
     first = made(receiver)
     values = {"group": "mail", "receivers": [receiver], "requested_at": 1, "stop_after": 20}
     second, _later = (ReplayRequest.objects.create(state=RequestState.REQUESTED, **values) for _ in range(2))
@@ -472,7 +478,7 @@ def test_the_list_shows_why_a_replay_request_waits_and_when_a_replay_request_end
     assert "Look again" in page
 
 
-def test_the_overview_links_to_requests_that_have_not_ended(receiver: str) -> None:
+def test_the_overview_links_to_replay_requests_that_have_not_ended(receiver: str) -> None:
     overview = reverse("admin:event_bus_kafka_eventbus_changelist")
     request = made(receiver)
     assert f'<a href="{LIST}">1 requested</a>' in client_with(Right.VIEW).get(overview).content.decode()
@@ -493,7 +499,7 @@ def test_letters_are_shown_without_replay_buttons_if_the_table_of_replay_request
         assert (answer.status_code, "manage.py migrate" in answer.content.decode()) == (200, True)
 
 
-def test_the_page_of_a_waiting_request_makes_at_most_15_queries(receiver: str) -> None:
+def test_the_page_of_a_waiting_replay_request_makes_at_most_15_queries(receiver: str) -> None:
     request, client = made(receiver), client_with(Right.VIEW, Right.REPLAY)
     beat(uuid4(), receiver)
     client.get(f"{LIST}{request.pk}/")

@@ -191,14 +191,16 @@ def test_the_plan_names_the_receivers_that_would_run_and_marks_paused_ones(
     assert ("Receivers of this service: those run that listen to a record" in page) is ("event_type" not in changes)
 
 
-def test_the_plan_warns_above_its_button_that_effects_may_be_repeated(topic: str) -> None:
+def test_the_plan_of_a_replay_warns_above_its_button_that_effects_may_be_repeated(topic: str) -> None:
     page = client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic)).content.decode()
     _, _, below = page.partition("and the like may happen twice")
     assert re.match(r"[^<]*</span></p>\s*<p[^>]*><button", below)
 
 
 @pytest.mark.parametrize(("days", "mark"), [(0, "idle"), (2, "bad")])
-def test_the_plan_marks_a_pause_red_after_a_day(topic: str, receiver: str, days: int, mark: str) -> None:
+def test_the_plan_of_a_replay_shows_a_pause_in_red_only_after_a_day(
+    topic: str, receiver: str, days: int, mark: str
+) -> None:
     PausedReceiver.objects.pause(receiver, at=datetime.now(UTC) - timedelta(days=days))
     page = client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic)).content.decode()
     assert re.search(rf'event-bus-{mark}"><span>paused since', page)
@@ -223,13 +225,17 @@ def test_the_plan_shows_offsets_and_times_as_the_service_has_understood_them(top
         assert words in text_of(page), start
 
 
-def test_the_plan_says_that_a_failure_makes_no_new_dead_letter_and_links_to_the_dead_letters(topic: str) -> None:
+def test_the_plan_of_a_replay_says_that_failures_make_no_new_dead_letters_and_links_to_the_dead_letters(
+    topic: str,
+) -> None:
     page = client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic)).content.decode()
     assert "A failure makes no new dead letter: it is counted, and the first 50 are listed" in page
     assert '<a href="/admin/event_bus_kafka/deadletter/">replay the dead letters</a> instead' in page
 
 
-def test_the_page_of_backfills_says_that_the_service_has_no_source(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_of_backfills_shows_a_message_in_place_of_the_form_if_the_service_has_no_source(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("event_bus_kafka.producing.backfill._registered", {})
     page = client_with(*Right).get(BACKFILL).content.decode()
     assert ("This service has no backfill source." in page, '<form method="post" action' in page) == (True, False)
@@ -241,7 +247,7 @@ def test_a_replay_of_no_records_cannot_be_requested(topic: str) -> None:
     assert ("There is no record" in page, "Request the replay" in page) == (True, False)
 
 
-def test_a_backfill_is_requested_and_the_page_shows_the_resume_token(topic: str) -> None:
+def test_a_backfill_can_be_requested_and_its_page_shows_the_token_to_resume_from(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY, Right.OPERATE)
     assert SOURCE in client.get(BACKFILL).content.decode()
     posted = {"source": SOURCE, "resume": "2", "limit": "5", "stop_after": "20", "reason": "new service"}
@@ -277,7 +283,7 @@ def test_the_choices_of_a_plan_can_be_changed_without_filling_in_the_form_again(
     assert not ReplayRequest.objects.exists()
 
 
-def test_an_obstacle_is_shown_while_the_worker_does_not_support_runs_or_lacks_the_receiver(topic: str) -> None:
+def test_a_requested_replay_shows_an_obstacle_until_a_worker_supports_runs_and_has_the_receiver(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     receiver = "mail.receivers.note"
     confirmed(client, TOPIC, filled(topic, receiver=receiver))
@@ -317,7 +323,7 @@ def test_a_replay_needs_the_right_to_replay_and_a_backfill_also_the_right_to_ope
 
 
 @override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"late": ["grades"]})
-def test_the_form_marks_required_fields_and_offers_subscribed_groups(topic: str) -> None:
+def test_the_form_for_a_replay_of_a_topic_marks_required_fields_and_offers_subscribed_groups(topic: str) -> None:
     form = unbroken(client_with(Right.VIEW, Right.REPLAY).get(TOPIC).content.decode())
     assert '<option value="late"></option>' in form
     labels = re.findall(r"<label[^>]*>([^<]+) <span[^>]*>\(required\)</span></label>", form)
@@ -329,7 +335,7 @@ def test_the_form_marks_required_fields_and_offers_subscribed_groups(topic: str)
     ]
 
 
-def test_a_request_for_a_topic_can_be_paused_resumed_and_cancelled(topic: str) -> None:
+def test_a_requested_replay_of_a_topic_can_be_paused_and_resumed_and_cancelled(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     confirmed(client, TOPIC, filled(topic))
     here = f"{LIST}{ReplayRequest.objects.get().pk}/"
@@ -338,7 +344,7 @@ def test_a_request_for_a_topic_can_be_paused_resumed_and_cancelled(topic: str) -
         assert ReplayRequest.objects.get().state == state
 
 
-def test_the_items_of_a_source_are_counted_outside_a_transaction_despite_the_setting_atomic_requests(
+def test_the_plan_of_a_backfill_counts_items_outside_a_transaction_despite_djangos_atomic_requests_setting(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted_in_transaction: list[bool] = []
@@ -353,7 +359,7 @@ def test_the_items_of_a_source_are_counted_outside_a_transaction_despite_the_set
     assert counted_in_transaction == [False], "an error of the source would break the transaction of the page"
 
 
-def test_the_pages_report_sources_that_cannot_be_imported_and_runs_of_a_later_version(
+def test_the_pages_report_sources_that_cannot_be_imported_and_runs_made_by_a_later_version_of_the_package(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_name: str) -> None:

@@ -96,7 +96,7 @@ def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_w
     assert "All is well" not in page(EventBus)
 
 
-def test_the_overview_names_workers_that_are_not_ready_with_their_groups_and_reasons() -> None:
+def test_the_overview_says_which_workers_are_not_ready_in_which_group_and_why() -> None:
     mail = Heartbeat.objects.filter(group="mail")
     reason = mail.get(pid=100).state["obstacles"][0]
     mail.filter(pid=100).update(pid=7)
@@ -117,7 +117,7 @@ def test_the_overview_names_workers_that_are_not_ready_with_their_groups_and_rea
 
 
 @override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"], "late": ["grades"]})
-def test_the_overview_shows_a_group_without_a_worker_in_red_only_if_records_wait_for_it() -> None:
+def test_the_overview_shows_in_red_that_no_worker_runs_only_if_records_are_known_to_wait() -> None:
     def mark() -> str:
         html = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
         assert f'href="{admin.site.get_model_admin(Heartbeat).url("group", "late")}"' in html  # type: ignore[attr-defined]
@@ -157,7 +157,7 @@ def test_the_overview_shows_old_rows_of_an_outbox_although_a_relay_runs() -> Non
     assert "Rows of the outbox" not in page(EventBus)
 
 
-def test_the_overview_lists_dead_letters_parked_events_held_topics_and_paused_receivers() -> None:
+def test_the_overview_lists_dead_letters_and_parked_events_and_held_topics_and_paused_receivers() -> None:
     Heartbeat.objects.filter(kind="consumer").delete()
     OutboxRecord.objects.all().delete()
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(hours=2, seconds=5))
@@ -219,7 +219,7 @@ def test_the_overview_names_the_setting_that_disables_history_and_shows_no_chart
     assert "EVENT_BUS_KAFKA_HISTORY is 0" in page(EventBus)
 
 
-def test_charts_show_rates_latencies_and_failures_from_the_history() -> None:
+def test_charts_show_rates_and_latencies_and_failures_from_the_history() -> None:
     HistoryRow.objects.all().delete()
     begins = int(datetime.now(UTC).timestamp() * 1000) // 3_600_000 * 3_600_000 - 7_200_000
     common = {"begins": begins, "service": "s", "event_type": TYPE, "span": 3_600, "longest": 4.0}
@@ -265,7 +265,7 @@ def test_the_line_of_a_chart_skips_missing_values() -> None:
     assert len(chart.table.rows) == 2
 
 
-def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
+def test_a_chart_can_show_a_single_value_or_a_small_value_or_no_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
 
     def drawn(*values: float | None) -> tuple[str, str, bool]:
@@ -316,7 +316,7 @@ def test_ages_are_shown_in_the_active_language_and_times_in_the_active_time_zone
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_HISTORY=7)
-def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow_and_will_soon_be_deleted(
+def test_the_overview_makes_at_most_15_queries_while_it_shows_several_neglects(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     near_deletion()
@@ -329,7 +329,7 @@ def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow_and_will_
         client.get(url)
 
 
-def test_the_outbox_page_shows_waiting_held_and_parked_rows() -> None:
+def test_the_outbox_page_shows_waiting_and_held_and_parked_rows() -> None:
     shown = page(ParkedRecord)
     assert "UNKNOWN_TOPIC_OR_PART" in shown
     assert "prod-certificates 3 " in shown

@@ -50,7 +50,7 @@ def where(event_id: str, *rights: Right) -> str:
     return re.sub(r"\s+", " ", unbroken(answer.content.decode()))
 
 
-def test_the_answer_links_to_the_dead_letter_and_the_outbox_and_shows_commands_as_code(event_id: str) -> None:
+def test_the_answer_to_a_search_for_an_event_links_to_its_dead_letter_and_shows_commands_as_code(event_id: str) -> None:
     shown = where(event_id)
     (number,) = re.findall(rf'<a href="{BASE}/deadletter/(\d+)/">Dead letter \1</a>', shown)
     assert f'<a href="{BASE}/parkedrecord/">Outbox</a>' in shown
@@ -58,7 +58,7 @@ def test_the_answer_links_to_the_dead_letter_and_the_outbox_and_shows_commands_a
     assert "Once the cause is gone: <code>manage.py event_outbox release 5 --apply</code>" in shown
 
 
-def test_the_answer_begins_with_the_outcome(event_id: str) -> None:
+def test_the_answer_to_a_search_for_an_event_begins_with_the_outcome(event_id: str) -> None:
     shown = where(event_id)
     (number,) = re.findall(r">Dead letter (\d+)</a>", shown)
     outcome = rf"app\.award, 5 attempts, \w+\. Dead letter {number} waits for a replay\. Parked in the outbox"
@@ -66,27 +66,31 @@ def test_the_answer_begins_with_the_outcome(event_id: str) -> None:
     assert shown.index("<strong>Failed: ") < shown.index("<h2>What is known</h2>")
 
 
-def test_the_title_of_the_answer_does_not_name_the_event(event_id: str) -> None:
+def test_the_answer_to_a_search_for_an_event_does_not_name_the_event_in_its_title(event_id: str) -> None:
     shown = where(event_id)
     assert f"Event {event_id} of type" in shown
     assert event_id not in shown[: shown.index("<h2>What is known</h2>")]
 
 
-def test_the_answer_formats_times_as_other_pages_do_and_lists_the_details(event_id: str) -> None:
+def test_the_answer_to_a_search_for_an_event_formats_times_as_other_pages_do_and_lists_the_details(
+    event_id: str,
+) -> None:
     shown = where(event_id)
     assert "Parked since 2026-01-01 21:04:05 CST: row 5" in shown
     assert re.search(r"<ul> <li>app\.award: failed after 5 attempts, the last 2026-01-01 21:04:05 CST: ", shown)
     assert not re.search(r"\d\dT\d\d", shown)
 
 
-def test_the_answer_has_a_button_to_replay_a_letter_only_for_users_with_the_right_to_replay(event_id: str) -> None:
+def test_the_answer_to_a_search_for_an_event_has_a_replay_button_only_for_users_with_the_right_to_replay(
+    event_id: str,
+) -> None:
     button = f'<form method="post" action="{BASE}/replayrequest/request/">'
     assert button not in where(event_id)
     assert button in where(event_id, Right.REPLAY)
 
 
 @override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"]})
-def test_a_group_is_linked_only_if_it_has_a_page() -> None:
+def test_the_answer_to_a_search_for_an_event_links_a_group_only_if_the_group_has_a_page() -> None:
     request = RequestFactory().post("/")
     request.user = staff_with(Right.VIEW)
     actions = actions_of(admin.site.get_model_admin(HistoryRow), request)  # type: ignore[arg-type]

@@ -287,7 +287,7 @@ def test_a_group_without_a_worker_is_red_only_if_the_overview_calls_it_neglected
     assert 'event-bus-idle"><span>None runs.</span>' in overview
 
 
-def test_a_pause_is_red_only_after_a_day_as_on_the_overview(receiver: str) -> None:
+def test_a_pause_is_shown_in_red_only_after_a_day(receiver: str) -> None:
     def all_marks() -> list[str]:
         several = [*marks().items(), *marks("group", "mail").items()]
         return [mark for text, mark in several if re.match(r"paused since|\d{4}-", text)]
@@ -306,7 +306,7 @@ def fail_for(receiver: str, count: int) -> None:
         DeadLetterEntry.objects.note(letter, EntryState.FAILED, [failure])
 
 
-def test_a_receiver_with_dead_letters_is_not_green_and_links_to_them(
+def test_a_receiver_with_dead_letters_is_not_shown_in_green_and_links_to_its_dead_letters(
     receiver: str, django_assert_max_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def seen(*place: str) -> tuple[str, bool]:

@@ -194,7 +194,7 @@ def test_an_invalid_entry_of_the_producer_config_raises_an_error_that_names_its_
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="stage")
-def test_full_topic_adds_the_prefix_and_short_topic_removes_the_prefix() -> None:
+def test_the_function_full_topic_adds_the_topic_prefix_and_short_topic_removes_the_prefix() -> None:
     assert full_topic("certificates") == "stage-certificates"
     assert short_topic("stage-certificates") == "certificates"
 

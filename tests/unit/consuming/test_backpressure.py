@@ -54,7 +54,7 @@ def test_several_partitions_share_the_byte_limit_that_one_partition_may_use_alon
     assert full(8 * SIZE, partitions_with(4, 3)) == []
 
 
-def test_a_partition_is_paused_only_if_its_share_of_the_bytes_and_the_half_common_to_all_partitions_are_full() -> None:
+def test_a_partition_is_paused_only_if_it_has_used_up_its_share_of_bytes_and_the_share_common_to_all() -> None:
     assert full(8 * SIZE, partitions_with(7, 1)) == [0]
     assert full(8 * SIZE, partitions_with(6, 0)) == [0]
     assert full(8 * SIZE, partitions_with(5, 1)) == []
@@ -72,7 +72,7 @@ def test_finished_records_do_not_count_towards_the_limit_of_bytes() -> None:
     assert partition.size == 0
 
 
-def test_a_slow_partition_is_paused_until_its_window_is_half_empty_and_stops_others_only_briefly() -> None:
+def test_a_slow_partition_is_paused_until_half_of_its_window_is_free() -> None:
     """
     If the partition resumed as soon as it had room for one record, the slow key would fill it again, and the worker
     would stop reading the other partitions each time.

@@ -30,7 +30,7 @@ from event_bus_kafka.consuming.lanes import LanePace
         "stuck lanes are replaced as long as lanes are left",
     ],
 )
-def test_the_number_of_awake_lanes_adapts_to_cpu_share_and_stuck_lanes(
+def test_the_number_of_awake_lanes_adapts_to_the_cpu_share_and_to_stuck_lanes(
     share: float, stuck: int, awake: int, then: int
 ) -> None:
     pace = LanePace(16, awake)

@@ -93,7 +93,7 @@ def test_a_worker_without_the_right_to_read_makes_new_clients_without_end() -> N
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_a_worker_ends_at_once_if_another_member_replaced_it_and_after_three_new_clients_if_an_error_is_unknown(
+def test_a_worker_ends_at_once_if_another_member_replaced_it_but_after_three_new_clients_on_an_unknown_error(
     kind: Trouble, made: int
 ) -> None:
     clients = Failing(kind)

@@ -199,7 +199,7 @@ def test_only_one_of_the_held_events_becomes_the_next_probe(service: Service) ->
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_an_event_gets_a_probe_and_succeeds_although_events_of_other_keys_always_fail(
+def test_an_event_becomes_a_probe_and_succeeds_although_events_of_other_keys_always_fail(
     service: Service, seed: int
 ) -> None:
     processor = service.processor()
@@ -614,7 +614,7 @@ def test_a_record_is_reported_as_received_exactly_once_if_its_first_attempt_is_d
 
 
 @pytest.mark.parametrize("early", [0, 1])
-def test_a_record_is_logged_before_its_receivers_run_only_if_it_may_have_killed_a_worker(
+def test_a_record_that_may_have_killed_a_worker_is_logged_before_its_receivers_run(
     service: Service, caplog: pytest.LogCaptureFixture, early: int
 ) -> None:
     partition = PartitionProgress(*PARTITION, early=early)

@@ -90,7 +90,7 @@ def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_reco
         assert not second.done
 
 
-def test_lanes_first_process_unfinished_records_that_precede_finished_records_during_a_revocation() -> None:
+def test_lanes_process_unfinished_records_of_a_revoked_partition_before_records_of_other_partitions() -> None:
     """
     Later records of the partition may be finished while an unfinished record is queued behind hundreds of records of
     other partitions. If the lanes processed these other records first, the time limit of the revocation could pass.
@@ -268,7 +268,7 @@ def test_the_scheduler_forgets_keys_without_records() -> None:
         until(lambda: late.done)
 
 
-def test_a_record_is_processed_even_if_the_search_for_idle_keys_locks_its_key_while_the_record_waits() -> None:
+def test_a_waiting_record_is_processed_even_if_the_search_for_idle_keys_has_locked_its_key() -> None:
     """A sweep removes the keys without records from the scheduler. The sweep locks each key to look at its records."""
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))

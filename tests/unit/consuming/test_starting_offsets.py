@@ -54,7 +54,7 @@ def test_a_worker_with_an_invalid_offset_time_does_not_start(sandbox: Sandbox) -
     assert "offset_time: 'yesterday' " in process.log
 
 
-def test_a_worker_ends_when_brokers_cannot_look_up_offsets_by_time(sandbox: Sandbox) -> None:
+def test_a_worker_with_an_offset_time_ends_if_brokers_cannot_look_up_offsets_by_time(sandbox: Sandbox) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
@@ -107,7 +107,7 @@ def test_options_of_django_are_accepted_after_a_subcommand(command: str) -> None
     assert "CommandError" in process.log, "it has found nothing to ask"
 
 
-def test_offset_metadata_is_read_as_written_except_for_marks_before_the_position() -> None:
+def test_offset_metadata_is_read_as_it_was_written_but_without_marks_before_the_position() -> None:
     marks = OffsetMetadata(frozenset({3, 5}), 1_769_846_400_123)
     assert OffsetMetadata.read(marks.at(0)) == marks
     assert OffsetMetadata.read(marks.at(4)) == OffsetMetadata(frozenset({5}), 1_769_846_400_123)

@@ -27,7 +27,7 @@ def without(part: str) -> Letter:
     return next(one for one in lighter(letter(record())) if set(one.left_out) == {part})
 
 
-def test_c8_leaving_out_one_part_is_tried_before_leaving_out_several_parts() -> None:
+def test_c8_leaving_one_part_out_of_a_letter_is_tried_before_leaving_out_several_parts() -> None:
     assert [tuple(one.left_out) for one in lighter(letter(record()))] == [
         ("value",),
         ("headers",),
@@ -38,7 +38,7 @@ def test_c8_leaving_out_one_part_is_tried_before_leaving_out_several_parts() -> 
     ]
 
 
-def test_c8_an_empty_part_is_not_marked_as_left_out() -> None:
+def test_c8_an_empty_part_of_a_letter_is_not_marked_as_left_out() -> None:
     tombstone = letter(record(value=None, headers=(), key=b""))
     (only,) = lighter(tombstone)
     assert tuple(only.left_out) == ("texts",)

@@ -57,7 +57,7 @@ def test_the_entries_of_a_purged_letter_get_the_state_expired() -> None:
     assert states() == {"": "expired"}
 
 
-def test_missing_entries_are_added_for_letters_of_older_versions() -> None:
+def test_missing_entries_are_added_for_letters_stored_by_older_versions_of_the_package() -> None:
     rows = [store(letter(record(offset=offset))) for offset in range(3)]
     DeadLetterEntry.objects.all().delete()
     DeadLetter.objects.filter(pk=rows[0].pk).update(failures=[])

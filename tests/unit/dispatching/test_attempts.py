@@ -80,7 +80,7 @@ def test_a_record_is_given_up_for_a_paused_receiver_only_after_its_other_receive
     assert [type(error) for error in judged.outcome.error.exceptions] == [ReceiverPaused]
 
 
-def test_c6_only_waiting_receivers_fail_if_a_record_becomes_unreadable_at_a_retry() -> None:
+def test_c6_a_record_that_becomes_unreadable_at_a_retry_is_given_up_for_the_waiting_receivers() -> None:
     """Each attempt decodes the record again, and the decoding may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))

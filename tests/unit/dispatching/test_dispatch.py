@@ -46,7 +46,7 @@ def test_a_callable_is_awaited_if_it_is_marked_as_a_coroutine_function() -> None
     assert ran == [1]
 
 
-def test_a_receiver_gets_the_arguments_of_openedx_events_and_the_argument_from_event_bus() -> None:
+def test_a_receiver_gets_the_arguments_of_openedx_events_and_a_flag_that_the_event_came_from_the_bus() -> None:
     got: list[dict[str, Any]] = []
     one = event()
     assert dispatch(one, [Receiver(lambda **arguments: got.append(arguments))]) == []
@@ -114,7 +114,7 @@ def test_a_type_error_raised_inside_a_receiver_is_reported_unchanged(call: Any) 
     assert type(error) is TypeError
 
 
-def test_s4_a_receiver_fails_if_its_emitted_event_is_rejected() -> None:
+def test_s4_a_receiver_fails_if_an_event_that_it_emits_is_rejected() -> None:
     """
     The receiver gets no exception when its event is rejected. If the receiver did not fail, the offset of the received
     event would be committed.
@@ -260,7 +260,7 @@ def test_c11_the_next_receiver_runs_after_a_receiver_failed_with_a_base_exceptio
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_c11_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not_caught(
+def test_c11_a_system_exit_or_keyboard_interrupt_or_generator_exit_of_a_receiver_is_not_caught(
     kind: type[BaseException], is_async: bool
 ) -> None:
 

@@ -67,7 +67,7 @@ def connected() -> Iterator[None]:
     record_deleted.disconnect(drop)
 
 
-def test_the_once_decorator_preserves_the_name_signature_and_return_value_of_a_receiver() -> None:
+def test_the_once_decorator_preserves_the_name_and_signature_and_return_value_of_a_receiver() -> None:
     assert Receiver(award).name == f"{__name__}.award"
     assert list(inspect.signature(award).parameters) == ["certificate", "_"]
     metadata = EventsMetadata(event_type=CREATED)

@@ -35,7 +35,7 @@ def test_a_record_becomes_a_dead_letter_when_its_attempts_are_exhausted() -> Non
     assert POLICY.decide(FAILED, attempt=3) == GiveUp(FAILED)
 
 
-def test_delays_never_exceed_the_maximum() -> None:
+def test_delays_between_attempts_never_exceed_the_maximum() -> None:
     assert POLICY.delay(3) == 5
     assert POLICY.delay(10_000) == 5
 

@@ -41,7 +41,7 @@ def _as_json(value: Any) -> Any:
     return {name: _as_json(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-def test_a_heartbeat_row_contains_the_host_the_process_the_state_and_the_rates(running: Running) -> None:
+def test_a_heartbeat_row_contains_the_group_and_version_and_state_and_rates_of_a_process(running: Running) -> None:
     totals = {"received": 100}
     beats = beats_of(running, totals)
     relay = RelayOf()
@@ -69,7 +69,7 @@ def test_a_heartbeat_row_contains_the_host_the_process_the_state_and_the_rates(r
     ("period", "silence", "liveness"),
     [(1, 50_000, "alive"), (1, 61_000, "dead"), (20, 100_000, "alive"), (20, 121_000, "dead")],
 )
-def test_a_process_counts_as_dead_after_a_silence_of_six_periods_and_at_least_a_minute(
+def test_a_process_counts_as_dead_after_a_silence_of_six_periods_or_a_minute_whichever_is_longer(
     running: Running, period: float, silence: int, liveness: str
 ) -> None:
     with running.consumer(consumer_state):

@@ -130,7 +130,7 @@ def test_history_is_not_written_into_a_database_in_memory() -> None:
         assert alias_of(HistoryRow) is None
 
 
-def test_counts_from_before_the_start_of_the_history_are_written() -> None:
+def test_counts_made_before_the_history_writer_started_are_written() -> None:
     """
     Several threads send their first event at the same time. One thread starts the history while the other threads
     already count.

@@ -45,7 +45,7 @@ def test_reading_committed_offsets_raises_if_kafka_refuses_one_partition() -> No
         group(KafkaError.TOPIC_AUTHORIZATION_FAILED).committed(names, timeout=1)
 
 
-def test_the_method_commit_each_returns_the_error_of_each_refused_partition() -> None:
+def test_a_commit_can_return_the_error_of_each_refused_partition_instead_of_raising() -> None:
     offsets = {("t", 0): Committed(5), ("t", 1): Committed(1)}
     assert group().commit_each(offsets) == {}
     (refused,) = group(KafkaError.ILLEGAL_GENERATION).commit_each(offsets).items()

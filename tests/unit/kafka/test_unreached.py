@@ -43,7 +43,7 @@ def test_the_partition_counts_become_stale_after_an_hour() -> None:
     assert [partitions.is_stale for _ in range(2)] == [False, True]
 
 
-def test_the_number_of_remembered_keys_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_keys_known_to_belong_to_reached_partitions_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unreached, "_MOST_KEYS", 2)
     partitions = UnreachedPartitions({"a": 9})
     for key in (b"k", b"l", b"m"):

@@ -26,7 +26,7 @@ def rights_of(group: str) -> set[str]:
     return set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
 
 
-def test_user_groups_are_created_only_with_apply_and_only_once() -> None:
+def test_user_groups_are_created_once_and_only_with_the_option_apply() -> None:
     assert "event bus viewer  would be made with: view_event_bus" in run()
     assert not Group.objects.exists()
     assert "Done." in run("--apply")

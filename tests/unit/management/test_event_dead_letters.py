@@ -86,7 +86,7 @@ def test_event_data_is_not_printed_by_default(arguments: list[str]) -> None:
         assert secret not in printed
 
 
-def test_the_subcommand_show_prints_record_receivers_headers_and_sizes_of_a_letter() -> None:
+def test_the_subcommand_show_prints_the_record_and_receivers_and_headers_and_sizes_of_a_letter() -> None:
     letter = stored(record_of(7, offset=41), AWARD)
     printed = run("show", letter.pk)
     assert "prod-certificates:0:41" in printed
@@ -114,7 +114,7 @@ def test_the_option_unmasked_prints_bytes_and_reason_if_a_record_cannot_be_decod
         assert "SchemaRegistryError" in run("show", letter.pk, "--unmasked")
 
 
-def test_the_subcommand_discard_deletes_the_selected_letters_only_with_apply() -> None:
+def test_the_subcommand_discard_deletes_the_selected_letters_only_with_the_option_apply() -> None:
     letters = [stored(record_of(7, offset=offset), AWARD if offset else MAIL) for offset in range(3)]
     assert "repeat it with --apply" in run("discard", letters[0].pk)
     assert DeadLetter.objects.count() == 3

@@ -44,7 +44,7 @@ def test_a_parked_row_without_a_schema_is_listed_with_the_type_from_its_headers(
 
 
 @pytest.mark.parametrize(("action", "waiting"), [("release", 1), ("discard", 0)])
-def test_parked_rows_are_released_or_discarded_only_with_apply(action: str, waiting: int) -> None:
+def test_parked_rows_are_released_or_discarded_only_with_the_option_apply(action: str, waiting: int) -> None:
     ParkedRecord.objects.create(**ROW, pk=7, created=1, code="INVALID_RECORD", reason="refused", parked_at=1)
     for arguments in (["7"], ["--all", "--json"], ["--topic", "t"]):
         assert "1" in run(action, *arguments)

@@ -31,7 +31,7 @@ def wanted(**settings: Any) -> dict[str, WantedTopic]:
         return {one.name: one for one in wanted_topics()}
 
 
-def test_required_topics_are_listed_with_senders_groups_and_settings() -> None:
+def test_required_topics_are_listed_with_their_senders_and_groups_and_settings() -> None:
     found = wanted(
         EVENT_BUS_TOPIC_PREFIX="prod",
         EVENT_BUS_PRODUCER_CONFIG=PRODUCER_CONFIG,

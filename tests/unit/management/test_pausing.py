@@ -43,7 +43,7 @@ def run(command: str, *arguments: str) -> str:
     return output.getvalue()
 
 
-def test_a_pause_is_planned_applied_listed_and_ended() -> None:
+def test_a_pause_can_be_planned_and_applied_and_listed_and_ended() -> None:
     pauses = Pauses()
     planned = run("pause", "--receiver", NAME)
     assert planned.startswith(f"{NAME} would not be called any more, in all groups, within 5 seconds;")
@@ -111,7 +111,7 @@ def test_the_pause_of_a_receiver_that_no_longer_exists_can_be_ended() -> None:
     assert run("resume") == "None is paused.\n"
 
 
-def test_workers_obey_earlier_pauses_and_warn_once_if_the_table_of_pauses_is_missing(
+def test_workers_obey_the_last_known_pauses_and_warn_once_if_the_table_of_pauses_is_missing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     pauses = Pauses()

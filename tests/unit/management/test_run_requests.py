@@ -55,7 +55,7 @@ def said(command: str, *arguments: str) -> str:
     return output.getvalue()
 
 
-def test_a_replay_is_planned_without_apply_and_requested_with_apply(topic: str) -> None:
+def test_a_replay_is_only_planned_without_the_option_apply_and_requested_with_it(topic: str) -> None:
     arguments = ("-t", topic, "--from", "1", "--key", "2", "--request", "-g", "mail", "--rate", "7", "--reason", "why")
     plan = said("replay_events", *arguments)
     assert f"{topic}:0  offsets 1 to 3: 1 records" in plan
@@ -73,7 +73,9 @@ def test_a_replay_is_planned_without_apply_and_requested_with_apply(topic: str) 
     assert [(one.start, one.end, one.position) for one in progress_of(request.pk).places] == [(1, 3, 1)]
 
 
-def test_a_replay_can_be_requested_for_a_receiver_of_another_service_but_not_for_an_empty_range(topic: str) -> None:
+def test_a_replay_can_be_requested_for_a_receiver_of_another_service_but_not_for_an_empty_range_of_offsets(
+    topic: str,
+) -> None:
     arguments = ("-t", topic, "--request", "-g", "mail", "--receiver", "other.receivers.note", "--apply")
     with pytest.raises(CommandError, match="nothing to request"):
         said("replay_events", *arguments, "--from", "latest")
@@ -120,7 +122,7 @@ def test_a_backfill_can_be_requested_with_the_token_to_resume_from(topic: str) -
     assert "at most 5 items" in report
 
 
-def test_a_new_request_is_reported_even_if_the_search_for_obstacles_fails(
+def test_a_new_replay_request_is_reported_even_if_the_search_for_obstacles_fails(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_wish: object) -> str:

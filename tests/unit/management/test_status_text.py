@@ -43,7 +43,7 @@ def test_long_names_and_long_tables_fit_the_width_of_a_terminal() -> None:
     assert "  … and 30 more: --json has all" in text
 
 
-def test_the_table_shows_the_health_port_of_a_worker_and_lists_at_most_20_obstacles_below() -> None:
+def test_the_status_shows_the_health_port_of_a_worker_and_at_most_20_of_its_obstacles() -> None:
     obstacles = [f"window full: {'long-name-' * 6}[{number}] waits for a:{number}:7" for number in range(25)]
     run = WorkerRun(
         kind="consumer",
