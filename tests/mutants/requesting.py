@@ -20,7 +20,7 @@ FAULTS = (
         old="self._rests_until = max(self._rests_until, now + _REST * (now - began))",
         new="self._rests_until = max(self._rests_until, now + (now - began))",
         harm="live events have half of their rate while letters are replayed",
-        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters",),
+        tests=(f"{_RUN}::test_a_busy_worker_replays_one_letter_at_a_time_and_rests_between_letters",),
     ),
     Fault(
         name="a replay request has all lanes beside live events",
@@ -29,7 +29,7 @@ FAULTS = (
         old="counted < (1 if is_busy else self._lanes.count)",
         new="counted < self._lanes.count",
         harm="live events wait for letters",
-        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters",),
+        tests=(f"{_RUN}::test_a_busy_worker_replays_one_letter_at_a_time_and_rests_between_letters",),
     ),
     Fault(
         name="a letter that waits for a record of its key keeps the request waiting",
@@ -47,7 +47,7 @@ FAULTS = (
         old="began > self._fresh_until",
         new="False",
         harm="two workers give one letter to its receivers",
-        tests=(f"{_RUN}::test_a_worker_without_a_heartbeat_for_30_seconds_starts_no_letter",),
+        tests=(f"{_RUN}::test_a_worker_without_a_heartbeat_for_30_seconds_replays_no_more_letters",),
     ),
     Fault(
         name="a letter begins although its replay request has halted",
@@ -61,7 +61,7 @@ FAULTS = (
         "now = self._clock()\n"
         "self._rests_until = max(self._rests_until, now + _REST * (now - began))",
         harm="what was paused or cancelled goes on, and a letter whose request is another worker's runs twice",
-        tests=(f"{_RUN}::test_submitted_letters_do_not_start_after_a_halt",),
+        tests=(f"{_RUN}::test_submitted_letters_are_not_replayed_after_their_request_was_halted",),
     ),
     Fault(
         name="the rate of a replay request is made up for without end",
@@ -70,7 +70,7 @@ FAULTS = (
         old="max(self._due, now - _MADE_UP_FOR) + 1 / self._rate",
         new="self._due + 1 / self._rate",
         harm="after a pause all letters come at once",
-        tests=(f"{_RUN}::test_letters_start_no_faster_than_the_rate_even_after_a_delay",),
+        tests=(f"{_RUN}::test_replays_of_letters_start_no_faster_than_the_given_rate_even_after_a_delay",),
     ),
     Fault(
         name="a letter that has failed since it was requested runs again",
@@ -248,7 +248,7 @@ FAULTS = (
         new="pass",
         harm="paused and resumed, a request has its letter run by two workers at once",
         tests=(
-            "unit/replaying/test_request_runner.py::test_no_other_worker_takes_a_request_while_a_letter_of_the_request_runs",
+            "unit/replaying/test_request_runner.py::test_no_other_worker_takes_a_request_while_a_letter_of_the_request_is_replayed",
         ),
     ),
     Fault(

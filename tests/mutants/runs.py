@@ -34,7 +34,7 @@ FAULTS = (
         harm="a worker that stood still puts the token back, and all since comes again",
         tests=(
             f"{_RUNS}::test_only_the_worker_that_owns_a_run_can_save_the_progress_of_the_run",
-            f"{_RUNS}::test_progress_saved_by_a_worker_is_ignored_after_another_worker_has_taken_its_run",
+            f"{_RUNS}::test_a_worker_does_not_change_the_progress_of_a_run_that_another_worker_has_taken",
         ),
     ),
     Fault(
@@ -44,7 +44,7 @@ FAULTS = (
         old="not self._save()",
         new="False",
         harm="when a worker dies, a replay of hours begins anew",
-        tests=(f"{_RUNS}::test_progress_saved_by_a_worker_is_ignored_after_another_worker_has_taken_its_run",),
+        tests=(f"{_RUNS}::test_a_worker_does_not_change_the_progress_of_a_run_that_another_worker_has_taken",),
     ),
     Fault(
         name="a stop hands back a run without its newest token",
@@ -62,7 +62,7 @@ FAULTS = (
         old="window and window[0].is_over",
         new="window",
         harm="a record that ran in a killed worker is never given to its receivers",
-        tests=(f"{_RUNS}::test_a_result_is_counted_only_when_all_earlier_records_have_results",),
+        tests=(f"{_RUNS}::test_the_result_of_a_replayed_record_is_counted_only_when_all_earlier_records_have_results",),
     ),
     Fault(
         name="a record at which workers die is tried for ever",
@@ -263,7 +263,9 @@ items = islice(self.source.items(self.progress.token), most)
         old="self.ended > 0 or self.has_passed_over",
         new="self.ended > 0",
         harm="operators look for an outage that is over, and the next one makes the replay wait for a minute",
-        tests=(f"{_TROUBLED}::test_the_note_about_a_hold_is_deleted_when_the_replay_passes_over_records",),
+        tests=(
+            f"{_TROUBLED}::test_the_note_about_a_hold_is_deleted_when_the_replay_continues_even_if_it_only_skips_records",
+        ),
     ),
     Fault(
         name="an item's function may leave a transaction open",

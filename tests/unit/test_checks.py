@@ -30,7 +30,7 @@ def test_valid_settings_yield_no_messages() -> None:
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.title)
-def test_each_mistake_yields_its_message_with_an_explanation(broken: Broken) -> None:
+def test_each_mistake_in_the_settings_yields_its_message_with_an_explanation(broken: Broken) -> None:
     found = broken.messages()
     assert [one.id for one in found] == [f"event_bus_kafka.{broken.number}"] * broken.times
     assert all(broken.says in f"{one.msg} {one.hint}" for one in found)
@@ -205,7 +205,7 @@ def test_producer_options_are_checked_if_only_dead_letters_are_sent() -> None:
     assert "linger.mss" in text
 
 
-def test_a_check_connects_to_no_server() -> None:
+def test_checking_the_settings_connects_to_no_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         address = f"127.0.0.1:{server.getsockname()[1]}"

@@ -26,7 +26,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "examples", "tests/services"])
-def test_benchmarks_examples_and_services_import_nothing_of_the_tests_except_the_folder_services(
+def test_benchmarks_and_examples_and_services_import_only_services_from_the_tests(
     folder: str,
 ) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))

@@ -36,7 +36,7 @@ def test_c7_a_stored_time_is_read_unchanged_in_utc() -> None:
 
 
 @pytest.mark.usefixtures("zone")
-def test_c7_dead_letters_are_purged_and_inbox_marks_expire_by_age() -> None:
+def test_c7_old_dead_letters_are_purged_and_old_inbox_marks_count_as_expired() -> None:
     """
     Formerly, with ``USE_TZ = False``, SQLite and MySQL refused the timezone-aware times of the package. No dead letter
     could be stored there, and ``once()`` failed.

@@ -62,7 +62,7 @@ def test_the_status_of_a_group_omits_partitions_that_gave_no_answer_or_no_longer
 
 
 @pytest.mark.parametrize("silent", [(), ("grades:1",)])
-def test_a_group_without_a_worker_stays_reported_unless_kafka_answers_for_all_partitions(
+def test_a_group_without_a_worker_is_reported_unless_kafka_shows_that_no_partition_has_unread_records(
     silent: tuple[str, ...],
 ) -> None:
     alarm = Neglect(kind=GROUP_WITHOUT_WORKER, subject="mail", message="Its last worker died.")

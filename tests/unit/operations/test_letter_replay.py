@@ -85,7 +85,7 @@ def test_a_tombstone_is_replayed_to_the_failed_receiver_of_deletions() -> None:
     assert not DeadLetter.objects.exists()
 
 
-def test_no_receiver_runs_without_the_option_apply() -> None:
+def test_a_replay_runs_no_receiver_without_the_option_apply() -> None:
     letter = stored(record_of(7), SECOND)
     printed = run("replay", letter.pk)
     assert f"{letter.pk}  prod-certificates:0:0  would run {SECOND}" in printed
@@ -110,7 +110,7 @@ def test_case_16_a_letter_contains_only_the_failed_receivers_after_a_failed_repl
     assert not DeadLetter.objects.exists()
 
 
-def test_a_letter_without_receivers_is_replayed_to_all_receivers() -> None:
+def test_a_letter_that_names_no_receivers_is_replayed_to_all_receivers() -> None:
     run("replay", stored(record_of(7)).pk, "--apply")
     assert seen == [("first", 7), ("second", 7)]
 

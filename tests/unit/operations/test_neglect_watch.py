@@ -195,7 +195,7 @@ def test_the_ready_page_shows_only_neglects_that_concern_the_process(running: Ru
         assert [line.split(": ")[1] for line in running.remarks()] == ["receiver-paused"]
 
 
-def test_neglects_are_logged_as_warnings_only_at_the_first_search(
+def test_only_neglects_found_by_the_first_search_are_logged_as_warnings(
     watch: NeglectWatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[LifecycleEvent] = []

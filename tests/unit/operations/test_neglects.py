@@ -38,13 +38,13 @@ def test_waiting_rows_are_reported_after_five_minutes_without_a_relay() -> None:
     assert one.since.tzinfo is not None
 
 
-def test_old_rows_are_not_reported_while_a_relay_sends() -> None:
+def test_old_rows_of_the_outbox_are_not_reported_while_a_relay_sends() -> None:
     neglected.waiting_row(ago(minutes=6))
     neglected.relay(ago(seconds=5))
     assert found() == {}
 
 
-def test_a_relay_that_cannot_send_is_reported_with_its_reason() -> None:
+def test_a_relay_that_cannot_send_is_reported_with_the_reason() -> None:
     neglected.waiting_row(ago(minutes=6))
     neglected.relay(ago(seconds=5), obstacles=("Kafka is away",))
     assert "the relay a-host:7 cannot send: Kafka is away" in found()["outbox-waits"].message
@@ -57,7 +57,7 @@ def test_a_dead_relay_or_a_relay_of_another_database_does_not_count_as_running()
     assert "no relay is known to run" in found()["outbox-waits"].message
 
 
-def test_dead_letters_are_reported_as_growing_if_old_and_new_dead_letters_exist() -> None:
+def test_a_growing_number_of_dead_letters_is_reported_if_old_and_new_dead_letters_exist() -> None:
     neglected.dead_letter(ago(hours=20), 1)
     neglected.dead_letter(ago(hours=1), 2)
     assert found() == {}, "somebody has a day to look"
@@ -69,7 +69,9 @@ def test_dead_letters_are_reported_as_growing_if_old_and_new_dead_letters_exist(
 
 
 @pytest.mark.parametrize(("retention", "early", "late"), [(90, 82, 84), (4, 2.9, 3.1)])
-def test_a_coming_deletion_is_reported_at_most_a_week_in_advance(retention: float, early: float, late: float) -> None:
+def test_the_deletion_of_dead_letters_and_parked_rows_is_reported_at_most_a_week_in_advance(
+    retention: float, early: float, late: float
+) -> None:
     neglected.dead_letter(ago(days=early), 1)
     neglected.parked_row(ago(days=early))
     assert found(retention=retention) == {}

@@ -137,11 +137,11 @@ _UNSEEN = Unseen(what="topic grades", why="no answer")
         ),
     ],
 )
-def test_the_outcome_says_what_became_of_the_event(answer: Whereabouts, told: str) -> None:
+def test_the_result_of_a_search_says_what_became_of_the_event(answer: Whereabouts, told: str) -> None:
     assert outcome(answer) == told
     assert needs_hand(answer) == ("waits for a re" in told or "1 dead letter" in told)
 
 
 @pytest.mark.parametrize("state", EntryState.values)
-def test_the_outcome_names_the_receiver_of_a_deleted_letter_for_every_state_of_its_entry(state: str) -> None:
+def test_the_result_of_a_search_names_the_receiver_of_a_deleted_letter_for_every_state_of_its_entry(state: str) -> None:
     assert "app.print_on_paper" in outcome(_answer(letters=(_letter(state, is_open=False),)))

@@ -129,7 +129,7 @@ def test_c3_a_letter_is_not_discarded_if_a_worker_updated_it_after_the_selection
     assert discard(DeadLetter.objects.get()) == 1
 
 
-def test_c3_a_letter_updated_after_the_selection_is_kept_even_if_another_letter_failed_after_the_update() -> None:
+def test_c3_a_letter_updated_after_its_selection_is_not_discarded_even_if_another_letter_has_a_newer_failure() -> None:
     """The update may have an earlier time than other letters, for example if the clock of a host is slow."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
@@ -149,7 +149,7 @@ def test_storing_a_letter_again_keeps_receivers_that_have_not_succeeded() -> Non
     )
 
 
-def test_a_letter_contains_the_names_of_failed_receivers_after_it_became_readable() -> None:
+def test_a_letter_lists_its_failed_receivers_once_its_record_has_become_readable() -> None:
     stored(record_of(7))
     worker_stores(SECOND)
     assert failures() == {SECOND: "KeyError"}

@@ -106,7 +106,7 @@ def test_the_plan_of_a_request_names_receivers_that_this_service_lacks() -> None
     assert GONE not in run("replay", "-g", "mail", "--request", *stand_in)
 
 
-def test_a_manual_replay_of_a_request_takes_only_letters_that_the_request_left_without_a_result() -> None:
+def test_a_manual_replay_of_the_letters_of_a_request_omits_letters_that_already_have_a_result() -> None:
     letters = [stored(record_of(7, offset=offset), FIRST, SECOND) for offset in range(4)]
     wish = Wish(receiver=SECOND)
     (request,) = make(plan_request(Selection(ids=tuple(one.pk for one in letters[:3])), wish), wish)

@@ -73,7 +73,7 @@ def test_a_search_by_offset_uses_the_index_of_groups_only_if_there_are_few_group
 
 
 @pytest.mark.parametrize(("selection", "statements"), [(Selection(key="7"), 2), (Selection(group="mail"), 3)])
-def test_a_page_with_a_count_takes_two_queries_if_selected_by_key_and_three_if_selected_by_group(
+def test_selecting_and_counting_letters_takes_two_queries_by_key_and_three_queries_by_group(
     selection: Selection, statements: int
 ) -> None:
     multiply(stored(record_of(7), MAIL), ({"offset": offset} for offset in range(1, 7)))

@@ -108,7 +108,7 @@ def test_c2_a_stand_in_needs_the_name_of_the_replaced_receiver_if_letters_have_d
     assert DeadLetter.objects.get() == of_mail != of_grade
 
 
-def test_the_plan_names_the_stand_in_and_the_receivers_still_missing(letter: DeadLetter) -> None:
+def test_the_plan_of_a_replay_names_the_stand_in_and_the_receivers_that_are_still_missing(letter: DeadLetter) -> None:
     printed = run("replay", letter.pk, "--receiver", GRADE, "--instead-of", OLD_GRADE)
     assert f"would run {GRADE} in place of {OLD_GRADE}; no longer here: {OLD_MAIL}" in printed
 

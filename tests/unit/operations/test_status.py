@@ -119,7 +119,7 @@ def test_an_unmigrated_table_is_a_finding_and_its_part_of_the_status_is_omitted(
     assert "Last hour" not in status(settings_of_sandbox).text
 
 
-def test_the_tables_are_shown_while_kafka_and_registry_are_unreachable() -> None:
+def test_the_status_shows_neglects_from_the_database_while_kafka_and_registry_are_unreachable() -> None:
     neglected.pause(neglected.ago(days=2))
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": _NOWHERE,
@@ -136,7 +136,9 @@ def test_the_status_names_the_missing_setting_of_a_server() -> None:
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
 
 
-def test_an_unreachable_database_is_reported_and_kafka_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
+def test_the_status_shows_consumer_groups_while_the_database_is_unreachable(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
     with connected(away, "default"):
         shown = status(settings_of_sandbox)
@@ -198,7 +200,7 @@ def test_the_status_shows_workers_and_relays_as_not_known_without_heartbeats(
     assert told_of.refusal == "", "a setting is no server that is silent"
 
 
-def test_the_coming_deletion_of_dead_letters_is_reported_only_if_the_store_deletes_letters(
+def test_the_coming_deletion_of_dead_letters_is_reported_only_if_the_database_stores_them(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     neglected.dead_letter(neglected.ago(days=89), 1)

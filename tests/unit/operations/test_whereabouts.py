@@ -61,7 +61,7 @@ def test_a_search_does_not_ask_the_registry_again_after_the_registry_has_failed(
     [((60_000, 120_000), "--since 1970-01-01T00:01:00"), ((60_000, None), "--seconds 40")],
     ids=["all partitions were read in part", "one partition was not read"],
 )
-def test_the_advice_is_to_continue_at_the_earliest_unread_time_or_to_search_longer_if_the_time_is_unknown(
+def test_the_advice_is_to_continue_where_the_search_ended_or_to_search_longer_if_a_partition_was_not_read(
     times: tuple[int | None, ...], advice: str
 ) -> None:
     scanned = [
@@ -86,7 +86,7 @@ def hanging() -> Iterator[ServerAccess]:
 
 
 @pytest.mark.django_db
-def test_the_wait_for_a_hanging_client_ends_at_the_time_limit(hanging: ServerAccess) -> None:
+def test_a_search_waits_for_a_hanging_client_only_until_the_time_limit(hanging: ServerAccess) -> None:
     answer = search(Question(event_id=uuid4(), limit=0.5), _NOBODY, hanging)
     (unseen,) = [one for one in answer.unseen if one.what == "Kafka"]
     assert unseen.why.startswith("it did not answer within 0.")

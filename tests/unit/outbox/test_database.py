@@ -168,7 +168,7 @@ def test_an_event_is_sent_after_the_commit_if_its_row_could_not_be_written() -> 
     assert order == ["end", "sent default"]
 
 
-def test_the_home_function_returns_default_if_a_router_names_an_unknown_alias() -> None:
+def test_the_default_database_is_used_if_a_router_names_an_unknown_alias() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Elsewhere"]):
         assert database.home() == "default"
 

@@ -30,7 +30,7 @@ def close(connection: BaseDatabaseWrapper) -> None:
     connection.connection.close()
 
 
-def test_an_event_waits_for_the_commit_although_an_earlier_event_found_no_connection() -> None:
+def test_an_event_waits_for_the_commit_even_if_an_earlier_event_was_sent_while_no_connection_was_open() -> None:
     def run() -> list[str]:
         order: list[str] = []
         after_commit(lambda _: order.append("at once"), database=None)

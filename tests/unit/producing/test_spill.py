@@ -192,7 +192,7 @@ def spill_one_more(own: Spill) -> None:
     sleep(0.05)
 
 
-def test_refused_events_are_written_after_the_database_was_repaired(
+def test_events_that_the_database_refused_are_written_after_its_repair(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table

@@ -49,7 +49,7 @@ def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(
     assert relaying.arrived("a", 100) == sent
 
 
-def test_a_topic_that_was_held_is_tried_with_a_separate_client(relaying: Relaying) -> None:
+def test_a_held_topic_is_tried_again_with_a_separate_client(relaying: Relaying) -> None:
     """
     The client of the other topics has already reached all partitions of the held topic. The rows of the held topic must
     nevertheless use a different client.
@@ -92,7 +92,7 @@ def test_s8_rows_keep_their_order_when_the_retries_of_a_request_are_exhausted(re
     assert relaying.arrived("a", 61) == first + sent
 
 
-def test_s8_a_row_that_exceeds_the_default_limit_is_sent_when_it_is_retried_alone(relaying: Relaying) -> None:
+def test_s8_a_row_larger_than_the_default_message_size_is_sent_when_it_is_retried_alone(relaying: Relaying) -> None:
     relaying.options["message.max.bytes"] = 5_000_000  # as the topic allows
     relaying.renew()
     sent = relaying.append("a")
@@ -194,7 +194,7 @@ def test_s12_a_topic_is_not_held_again_if_kafka_refuses_only_one_row_when_the_to
     assert ParkedRecord.objects.count() == 1
 
 
-def test_a_batch_sends_only_a_few_rows_one_by_one_if_the_broker_is_slow(relaying: Relaying) -> None:
+def test_a_batch_of_rows_sent_one_by_one_ends_after_a_few_rows_if_the_broker_is_slow(relaying: Relaying) -> None:
     relaying.append(*["a"] * 30)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW)
     relaying.relay.step()
@@ -249,7 +249,7 @@ def test_s12_a_topic_is_not_held_if_kafka_refuses_only_rows_of_few_keys_or_only_
     assert ParkedRecord.objects.count() == 15
 
 
-def test_s12_the_count_of_refusals_is_reset_when_kafka_accepts_a_row(relaying: Relaying) -> None:
+def test_s12_a_topic_is_not_held_if_kafka_accepts_other_rows_between_refusals(relaying: Relaying) -> None:
     """
     From time to time Kafka refuses a row that is alone in its request. Between these refusals Kafka accepts other rows.
     """

@@ -32,7 +32,7 @@ from tests.support.watching import watched
 
 
 @pytest.mark.parametrize("refusal", ["MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"])
-def test_rows_of_several_chunks_in_one_request_keep_their_order_when_a_broker_refuses_it(
+def test_rows_keep_their_order_when_a_broker_refuses_a_request_with_rows_of_two_chunks(
     relaying: Relaying, refusal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "CHUNK_ROWS", 5)  # two chunks form one request, as the client lingers
@@ -42,7 +42,7 @@ def test_rows_of_several_chunks_in_one_request_keep_their_order_when_a_broker_re
     assert relaying.arrived("a", 20) == sent
 
 
-def test_records_in_flight_are_discarded_when_a_step_raises(relaying: Relaying) -> None:
+def test_records_in_flight_are_discarded_when_a_step_of_the_relay_raises(relaying: Relaying) -> None:
     relaying.append("a", "b")
     relaying.error = lambda subject: RuntimeError() if subject.startswith("b-") else None
     with relaying.sandbox.broker_down(), pytest.raises(RuntimeError):

@@ -51,7 +51,7 @@ def test_s13_a_topic_is_held_and_nothing_is_sent_again_while_rows_cannot_be_remo
     assert relaying.arrived("a", 40) == sent + sent[1:] + later
 
 
-def test_s13_the_latest_event_of_a_key_is_last_if_two_relays_cannot_remove_rows(
+def test_s13_the_latest_event_of_a_key_arrives_last_if_two_relays_cannot_remove_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second relay sends fewer rows of the key than the first relay."""
@@ -179,7 +179,7 @@ def test_s14_a_row_with_the_id_of_an_earlier_parked_row_is_parked(relaying: Rela
     assert OutboxRecord.objects.count() == 3
 
 
-def test_s14_the_relay_ends_if_the_client_refuses_its_settings(relaying: Relaying) -> None:
+def test_s14_a_relay_fails_with_exit_code_1_if_the_client_refuses_an_option(relaying: Relaying) -> None:
     relaying.options["no.such.option"] = 1
     relaying.renew()
     with pytest.raises(WorkerFailed, match=r"no\.such\.option") as ended:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from event_bus_kafka.relaying.shares import Part, Shares, in_step
 
 
-def test_a_batch_ends_at_the_last_row_of_the_shard_whose_rows_end_first() -> None:
+def test_a_batch_ends_as_soon_as_one_of_its_shards_has_no_more_rows() -> None:
     rows = [(number, 10, number % 2) for number in range(10)]
     ahead = [(number, 10, 2) for number in range(10, 15)]
     assert in_step([*rows, *ahead]) == rows[:9]

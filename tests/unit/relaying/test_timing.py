@@ -14,7 +14,7 @@ from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT, IDLE_T
 KAFKA = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
 
 
-def test_a_batch_ends_before_its_records_expire_and_records_expire_before_the_claim() -> None:
+def test_a_batch_ends_before_its_records_expire_and_records_expire_before_the_claim_expires() -> None:
     assert (BATCH_TIME, DELIVERY_TIMEOUT, IDLE_TRANSACTION_TIMEOUT) == (5, 10, 60)
     assert BATCH_TIME < DELIVERY_TIMEOUT < IDLE_TRANSACTION_TIMEOUT
 

@@ -78,7 +78,7 @@ def test_a_backfill_is_held_only_if_its_source_raises_because_of_an_outage(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_request_is_stopped_if_its_source_leaves_a_transaction_open() -> None:
+def test_a_backfill_is_stopped_if_its_source_leaves_a_transaction_open() -> None:
     def items(_: str | None) -> list[Any]:
         transaction.atomic().__enter__()
         return [(1, {"certificate": certificate()})]
@@ -90,7 +90,7 @@ def test_a_request_is_stopped_if_its_source_leaves_a_transaction_open() -> None:
 
 
 @pytest.mark.parametrize("folder", ["no such folder", "."])
-def test_a_batch_succeeds_after_a_database_restart_and_is_held_during_an_outage(
+def test_a_backfill_succeeds_after_a_database_restart_and_is_held_during_an_outage(
     folder: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / folder / "database")}

@@ -91,7 +91,7 @@ def _letter(number: int) -> RequestedLetter:
     )
 
 
-def test_an_idle_worker_runs_one_letter_per_lane() -> None:
+def test_an_idle_worker_replays_one_letter_per_lane() -> None:
     turns = Turns(lanes=2)
     turns.fill(10)
     assert (turns.submit(), turns.submit()) == (2, 2)
@@ -99,7 +99,7 @@ def test_an_idle_worker_runs_one_letter_per_lane() -> None:
     assert turns.submit() == 3
 
 
-def test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters() -> None:
+def test_a_busy_worker_replays_one_letter_at_a_time_and_rests_between_letters() -> None:
     turns = Turns(lanes=4)
     turns.fill(10)
     assert turns.submit(is_busy=True) == 1
@@ -109,7 +109,7 @@ def test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters() -> 
         assert turns.submit(is_busy=True) == submitted, "it rests five times as long as it took"
 
 
-def test_letters_start_no_faster_than_the_rate_even_after_a_delay() -> None:
+def test_replays_of_letters_start_no_faster_than_the_given_rate_even_after_a_delay() -> None:
     turns = Turns(lanes=40, rate=2.0)
     turns.fill(100)
     assert turns.submit() == 1
@@ -129,7 +129,7 @@ def test_letters_that_wait_for_their_keys_do_not_prevent_other_letters_from_star
     assert len(turns.submitted) == 100
 
 
-def test_a_worker_without_a_heartbeat_for_30_seconds_starts_no_letter() -> None:
+def test_a_worker_without_a_heartbeat_for_30_seconds_replays_no_more_letters() -> None:
     turns = Turns()
     turns.fill(3)
     turns.submit()
@@ -143,7 +143,7 @@ def test_a_worker_without_a_heartbeat_for_30_seconds_starts_no_letter() -> None:
     assert (turns.run.halt.kind, turns.run.ended) == (HaltKind.HELD, 1)
 
 
-def test_submitted_letters_do_not_start_after_a_halt() -> None:
+def test_submitted_letters_are_not_replayed_after_their_request_was_halted() -> None:
     turns = Turns()
     turns.fill(3)
     turns.submit()

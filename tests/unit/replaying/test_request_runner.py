@@ -116,7 +116,9 @@ def _runners(replay: LetterReplay) -> tuple[Runner, Runner]:
     return Runner("mail", replay), Runner("mail", replay)
 
 
-def test_no_other_worker_takes_a_request_while_a_letter_of_the_request_runs(replay: LetterReplay, number: int) -> None:
+def test_no_other_worker_takes_a_request_while_a_letter_of_the_request_is_replayed(
+    replay: LetterReplay, number: int
+) -> None:
     rows, (one, other) = ReplayRequest.objects, _runners(replay)
     others: list[bool] = []
 
@@ -139,7 +141,7 @@ def test_no_other_worker_takes_a_request_while_a_letter_of_the_request_runs(repl
     assert (RequestedLetter.objects.get().state, DeadLetter.objects.count()) == ("succeeded", 0)
 
 
-def test_a_letter_that_waits_for_a_lane_does_not_start_after_its_worker_has_handed_back_the_request(
+def test_a_worker_that_has_handed_back_a_request_does_not_replay_a_letter_that_waits_for_a_lane(
     replay: LetterReplay, number: int
 ) -> None:
     one, other = _runners(replay)
@@ -178,7 +180,7 @@ def test_a_worker_hands_back_its_request_if_its_polling_thread_hangs(replay: Let
     assert one.replaying is not None, "it lives again"
 
 
-def test_a_hanging_worker_keeps_its_request_while_a_letter_runs(replay: LetterReplay, number: int) -> None:
+def test_a_hanging_worker_keeps_its_request_while_it_replays_a_letter(replay: LetterReplay, number: int) -> None:
     one, other = _runners(replay)
     taken: list[bool] = []
 
@@ -199,7 +201,7 @@ def test_a_hanging_worker_keeps_its_request_while_a_letter_runs(replay: LetterRe
     assert ReplayRequest.objects.get().state == "done"
 
 
-def test_a_held_request_keeps_its_note_until_a_letter_ends(replay: LetterReplay, server: Server) -> None:
+def test_a_held_request_keeps_its_note_until_a_letter_has_been_replayed(replay: LetterReplay, server: Server) -> None:
     for offset in range(2):
         stored(record_of(7, offset=offset), FIRST)
     _requested()
@@ -254,7 +256,7 @@ def _fail_again() -> None:
     ],
     ids=["the dead letter is unchanged", "the dead letter is gone", "the dead letter failed again"],
 )
-def test_a_running_letter_of_a_cancelled_request_gets_a_result_if_its_worker_dies(
+def test_a_letter_of_a_cancelled_request_gets_a_result_if_its_worker_dies_during_the_replay(
     replay: LetterReplay, number: int, becomes: Callable[[], object], state: LetterState
 ) -> None:
     _die_at_a_letter(replay)

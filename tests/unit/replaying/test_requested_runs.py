@@ -130,7 +130,7 @@ def test_a_requested_replay_omits_records_of_other_keys_and_skips_records_withou
     assert progress_of(skipped).reasons == {"skipped": {"no receiver": 3}}
 
 
-def test_progress_saved_by_a_worker_is_ignored_after_another_worker_has_taken_its_run(
+def test_a_worker_does_not_change_the_progress_of_a_run_that_another_worker_has_taken(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(6))
@@ -217,7 +217,7 @@ def test_only_the_worker_that_owns_a_run_can_save_the_progress_of_the_run() -> N
     assert rows.get().holder == other
 
 
-def test_a_result_is_counted_only_when_all_earlier_records_have_results() -> None:
+def test_the_result_of_a_replayed_record_is_counted_only_when_all_earlier_records_have_results() -> None:
     place = Place(topic="t", partition=0, start=5, end=20, position=5)
     progress = RunProgress(places=[place])
     records = ReadRecords(progress, Lock())

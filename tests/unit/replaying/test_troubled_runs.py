@@ -142,7 +142,7 @@ def test_a_replay_is_stopped_after_it_has_waited_a_minute_for_a_missing_topic(
     ]
 
 
-def test_the_note_about_a_hold_is_deleted_when_the_replay_passes_over_records(
+def test_the_note_about_a_hold_is_deleted_when_the_replay_continues_even_if_it_only_skips_records(
     sandbox: Sandbox, out: str, receiving: Processor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent(sandbox, out, range(3))

@@ -85,7 +85,7 @@ def test_the_comparison_of_a_recursive_class_terminates() -> None:
     assert changes_between(old, new) == ["root.b: was absent, is long"]
 
 
-def test_the_message_of_a_refusal_names_the_version_and_the_side_that_cannot_read() -> None:
+def test_the_refusal_of_a_schema_says_which_of_the_two_versions_cannot_read_the_other() -> None:
     assert refusals("FULL", NEW, [("version 3", OLD)]) == [
         "what was sent with version 3 cannot be read with this schema: a has no default where it is read, and is not "
         "written"
@@ -102,7 +102,7 @@ def test_the_refusal_of_a_schema_with_an_invalid_name_contains_the_name() -> Non
     assert "not valid Avro: redemption-reversed is not a valid Avro name" in said
 
 
-def test_the_error_says_how_to_install_a_missing_package_for_comparisons(
+def test_comparing_schemas_without_the_needed_package_raises_an_error_with_the_install_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(verdict, "_CAN_JUDGE", False)

@@ -53,7 +53,7 @@ def received(*offsets: int, **changes: Any) -> None:
         )
 
 
-def test_consecutive_records_share_a_line_and_a_single_record_has_a_separate_line(lines: Lines) -> None:
+def test_consecutive_records_share_an_audit_line_and_a_single_record_has_a_separate_line(lines: Lines) -> None:
     for offset in (7, 5, 6):
         emit(example(events.RecordDelivered, offset=offset, event_id=f"id-{offset}"))
     assert lines() == []
@@ -67,7 +67,7 @@ def test_consecutive_records_share_a_line_and_a_single_record_has_a_separate_lin
     ]
 
 
-def test_each_line_contains_records_of_only_one_kind_one_partition_and_one_event_type(lines: Lines) -> None:
+def test_each_audit_line_contains_records_of_only_one_kind_and_one_partition_and_one_event_type(lines: Lines) -> None:
     received(1, 2)
     received(1, 2, partition=8)
     received(3, 4, event_type="other")
@@ -82,7 +82,7 @@ def test_each_line_contains_records_of_only_one_kind_one_partition_and_one_event
     ]
 
 
-def test_a_line_has_at_most_a_hundred_complete_ids(lines: Lines) -> None:
+def test_an_audit_line_has_at_most_a_hundred_event_ids_and_shortens_none(lines: Lines) -> None:
     ids = [f"{number:036}" for number in range(250)]
     for number, event_id in enumerate(ids):
         emit(example(events.RecordDelivered, offset=number, event_id=event_id))
@@ -115,7 +115,7 @@ def test_a_record_is_logged_as_received_before_it_is_logged_as_processed(lines: 
     assert [line[:20] for line in lines()] == ["Message received fro"] * 2 + ["Message from Kafka p"]
 
 
-def test_only_one_line_is_lost_if_a_log_filter_raises(lines: Lines) -> None:
+def test_only_the_line_for_which_a_log_filter_raises_is_lost(lines: Lines) -> None:
     def refuse(record: logging.LogRecord) -> bool:
         if "bad" in record.getMessage():
             raise ValueError("learner@example.com")
@@ -143,7 +143,7 @@ def test_waiting_lines_are_written_after_a_thousand_records(lines: Lines) -> Non
     assert len(lines()) == 10
 
 
-def test_each_record_has_a_separate_line_from_the_first_flush_after_batches_were_disabled(
+def test_disabling_batched_lines_gives_each_record_a_separate_line_after_the_next_flush(
     lines: Lines, batched: list[bool]
 ) -> None:
     received(1)

@@ -52,7 +52,7 @@ AREAS = [area.name for area in iter_modules(events.__path__) if area.name != "li
 
 
 @pytest.mark.parametrize("area", AREAS)
-def test_each_area_has_a_log_line_for_each_of_its_lifecycle_events(area: str) -> None:
+def test_each_module_of_lifecycle_events_has_a_log_line_for_each_of_its_events(area: str) -> None:
     made = kinds_in(vars(import_module(f"event_bus_kafka.telemetry.events.{area}")))
     assert made
     assert [kind.__name__ for kind in made if kind not in KINDS] == []

@@ -164,7 +164,7 @@ print(json.dumps({one.name: one.value for family in families for one in family.s
 
 
 @pytest.mark.parametrize("processes", [1, 3], ids=["one registry", "multiprocess mode"])
-def test_counters_of_all_processes_are_exported_in_multiprocess_mode_and_of_one_process_otherwise(
+def test_counters_are_exported_for_one_process_and_as_sums_over_processes_in_multiprocess_mode(
     processes: int, tmp_path: Path
 ) -> None:
     multiprocess = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)} if processes > 1 else {}

@@ -57,7 +57,7 @@ def test_durations_are_summed_and_sorted_into_buckets() -> None:
     assert tallies.total(RECORDS_DONE) == 6, "which is counted nowhere else"
 
 
-def test_the_longest_duration_is_reset_by_each_read_that_asks_for_a_reset() -> None:
+def test_the_longest_duration_is_forgotten_after_a_read_with_a_reset() -> None:
     tallies = Tallies()
     longest = []
     for seconds in (3.0, 1.0):

@@ -96,7 +96,7 @@ def test_the_span_of_an_attempt_is_a_child_of_the_senders_span_if_configured(end
     assert (context_of(whole).trace_id, of_sender(whole)) == (SENT_BY[0], [SENT_BY])
 
 
-def test_the_span_of_a_failed_receiver_has_an_error_without_event_data(ended: Ended, service: Service) -> None:
+def test_the_span_of_a_failed_receiver_has_an_error_status_and_no_event_data(ended: Ended, service: Service) -> None:
     def first(**_: Any) -> None: ...
 
     def second(**_: Any) -> None:

@@ -27,7 +27,7 @@ class Choosy:
         self.seen.append(type(event))
 
 
-def test_is_wanted_returns_true_for_an_audit_event_only_if_an_observer_wants_it(
+def test_an_audit_event_is_wanted_only_if_an_observer_wants_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     audit = [False]
@@ -54,7 +54,7 @@ def test_an_observer_is_not_called_for_kinds_that_it_does_not_want() -> None:
     assert observer.seen == [events.RowParked]
 
 
-def test_an_observer_is_called_if_its_wants_function_raises() -> None:
+def test_an_observer_is_called_if_its_method_named_wants_raises() -> None:
     unwanted: dict[type[LifecycleEvent], bool] = {events.RowParked: False}
     observer = Choosy(unwanted.__getitem__)
     with nobody_else_observing():

@@ -144,7 +144,7 @@ def test_a_key_that_is_an_int_is_encoded_as_an_avro_long() -> None:
         ("", "fails at ''"),
     ],
 )
-def test_a_path_that_cannot_be_a_key_is_refused(path: str, reason: str) -> None:
+def test_a_field_path_that_cannot_be_a_key_is_refused(path: str, reason: str) -> None:
     with pytest.raises(ConfigurationError, match=reason):
         codec_for(CERTIFICATE_CREATED).key(path)
 

@@ -26,7 +26,7 @@ class Steps:
         return 0
 
 
-def test_the_companion_runs_until_the_first_worker_has_stopped() -> None:
+def test_the_companion_worker_runs_until_the_first_worker_has_stopped() -> None:
     emitted, sent = threading.Event(), threading.Event()
     ended: list[str] = []
 
@@ -46,7 +46,7 @@ def test_the_companion_runs_until_the_first_worker_has_stopped() -> None:
 
 
 @pytest.mark.parametrize("error", [WorkerFailed("it has ended", exit_code=1), ConfigurationError(), ValueError()])
-def test_a_step_raises_the_error_with_which_the_companion_failed(error: Exception) -> None:
+def test_a_step_raises_the_error_with_which_the_companion_worker_failed(error: Exception) -> None:
     def fail() -> None:
         raise error
 
@@ -57,7 +57,7 @@ def test_a_step_raises_the_error_with_which_the_companion_failed(error: Exceptio
     assert both.stop(timeout=60) == 0
 
 
-def test_s17_a_step_raises_worker_failed_if_the_companion_raises_system_exit() -> None:
+def test_s17_a_step_raises_worker_failed_if_the_companion_worker_raises_system_exit() -> None:
 
     def leave() -> None:
         raise SystemExit(0)
@@ -69,7 +69,7 @@ def test_s17_a_step_raises_worker_failed_if_the_companion_raises_system_exit() -
     assert both.stop(timeout=60) == 0
 
 
-def test_stopping_raises_the_error_that_the_companion_raises_while_it_stops() -> None:
+def test_stopping_both_workers_raises_the_error_that_the_companion_worker_raises_while_it_stops() -> None:
 
     def fail() -> None:
         raise ValueError

@@ -166,7 +166,7 @@ def test_slow_clients_do_not_delay_health_checks_and_do_not_accumulate(
         assert served() <= most, "the threads of clients that were cut off end at once"
 
 
-def test_a_forked_child_of_a_receiver_does_not_keep_the_port_open() -> None:
+def test_a_forked_child_of_a_receiver_does_not_keep_the_health_port_open() -> None:
     (read, write), (begun, begins) = os.pipe(), os.pipe()
     with answering(Running()) as port:
         pid = os.fork()

@@ -76,14 +76,14 @@ def test_a_refused_topic_is_an_obstacle_until_it_may_be_read_again(worker: Worke
     assert worker.health.is_ready
 
 
-def test_a_refusal_remains_an_obstacle_while_kafka_does_not_answer(worker: Worker) -> None:
+def test_the_refusal_of_a_topic_remains_an_obstacle_while_kafka_does_not_answer(worker: Worker) -> None:
     worker.refused(refusal("a"))
     worker.rights = BrokerError("_TIMED_OUT", "Kafka did not answer within 5 s")
     worker.look(5)
     assert not worker.health.is_ready
 
 
-def test_a_lasting_refusal_is_reported_once_a_minute(worker: Worker) -> None:
+def test_the_lasting_refusal_of_a_topic_is_reported_once_a_minute(worker: Worker) -> None:
     worker.refused(refusal("a"))
     worker.rights = {"a": DENIED}
     for at in range(0, 181, 5):

@@ -115,7 +115,7 @@ def test_a_lane_that_makes_progress_is_not_reported_as_slow(worker: Worker) -> N
         assert worker.look(at) == 0
 
 
-def test_a_hanging_second_attempt_at_a_record_makes_the_worker_unready_without_a_second_report(worker: Worker) -> None:
+def test_a_second_attempt_that_hangs_makes_the_worker_unready_and_is_not_reported_again(worker: Worker) -> None:
     worker.look(0)
     assert worker.look(300) == 1
     assert worker.lane.running is not None

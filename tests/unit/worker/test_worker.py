@@ -56,7 +56,7 @@ def fail(exit_code: int) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_a_worker_with_exit_code_0(number: signal.Signals) -> None:
+def test_a_unix_signal_stops_a_worker_with_exit_code_0(number: signal.Signals) -> None:
     steps = Steps(lambda: None, send(number))
     assert run(steps) == 0
     assert 0 < (steps.stopped_with or 0) <= 5
@@ -79,7 +79,7 @@ def test_the_time_limit_of_a_stop_starts_with_the_signal() -> None:
     assert (told, steps.stopped_with) == ([0.2], 0.0)
 
 
-def test_signal_handlers_are_restored_after_the_worker() -> None:
+def test_signal_handlers_are_restored_after_the_worker_has_ended() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     run(Steps(send(signal.SIGTERM)))
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -189,7 +189,7 @@ def in_a_process(action: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_a_worker_that_hangs_while_it_stops_ends_with_the_exit_code_of_its_earlier_failure() -> None:
+def test_a_worker_that_hangs_during_its_stop_exits_with_the_code_of_its_earlier_failure() -> None:
     steps = Steps(fail(4), stop=lambda: sleep(60))
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
 
@@ -205,7 +205,7 @@ def test_s17_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: p
     assert monotonic() - began < 15
 
 
-def test_the_first_signal_does_not_force_the_end_while_a_failed_worker_stops() -> None:
+def test_a_first_signal_while_a_failed_worker_stops_does_not_change_the_exit_code() -> None:
     assert run(Steps(fail(4), stop=send(signal.SIGTERM))) == 4
 
 
