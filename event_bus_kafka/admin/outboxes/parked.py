@@ -167,18 +167,10 @@ def _table(rows: Sequence[ParkedRecord], count: int) -> Table:
             gettext("Event type"),
             gettext("Topic"),
             gettext("Parked since"),
-            gettext("Bytes"),
             gettext("Reason"),
         ],
         rows=[
-            [
-                one.event_id or unknown,
-                one.event_type or unknown,
-                one.topic,
-                one.parked,
-                one.size or unknown,
-                f"{one.code}: {one.reason}",
-            ]
+            [one.event_id or unknown, one.event_type or unknown, one.topic, one.parked, f"{one.code}: {one.reason}"]
             for one in map(ShownRow.of, rows)
         ],
     )

@@ -45,7 +45,7 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
     return Table(
         caption=_("Replay requests"),
         columns=[
-            _("Request"),
+            _("Replay request"),
             _("State"),
             _("What"),
             _("Group"),
@@ -133,7 +133,7 @@ def _row(found: RequestReport, expected: Prospect | None, counted: Sequence[Lett
     request = found.request
     prospect = f"{_sentence(expected, None)} {expected.not_ready}".rstrip() if expected else ""
     return [
-        Linked(text=_("Replay request %(number)s") % {"number": request.pk}, url=url("one", request.pk)),
+        Linked(text=str(request.pk), url=url("one", request.pk)),
         _state(found, expected),
         shown(subject(found.run)) if found.run else _("dead letters"),
         shown(found.run.group if found.run else request.group) or _("any"),

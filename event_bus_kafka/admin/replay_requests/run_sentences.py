@@ -64,8 +64,8 @@ def repetition(wish: RunWish, paused: int) -> str:
         "can tell by is_replay()."
     )
     about_paused = ngettext(
-        " %(count)s of the receivers below is paused, and would be called nevertheless.",
-        " %(count)s of the receivers below are paused, and would be called nevertheless.",
+        " %(count)s receiver is paused, and would be called nevertheless.",
+        " %(count)s receivers are paused, and would be called nevertheless.",
         paused,
     )
     return repeats + (about_paused % {"count": paused} if paused else "")
