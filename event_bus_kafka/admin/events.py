@@ -245,10 +245,9 @@ def _route(route: Route) -> list[Cell]:
 def _fields(event_type: str) -> Table:
     return Table(
         caption=gettext("Fields"),
-        columns=[gettext("Field"), gettext("Type")],
+        columns=[gettext("Field"), gettext("Type"), gettext("Required")],
         rows=[
-            [one.path, gettext("%(type)s, required") % {"type": one.expects} if one.required else one.expects]
-            for one in fields_of(event_type)
+            [one.path, one.expects, gettext("yes") if one.required else gettext("no")] for one in fields_of(event_type)
         ],
         empty=gettext("No signal of this service has this type."),
     )

@@ -35,7 +35,7 @@ def test_the_catalogue_shows_event_types_that_are_sent_and_received(receiver: st
     detail = page(HistoryRow, "type", TYPE)
     assert receiver in detail
     assert "certificates enabled outbox certificate.user.id" in detail
-    assert "certificate.user.pii.email str, required" in detail
+    assert "certificate.user.pii.email str yes" in detail
     assert "CertificateData" in detail
     assert "Sent from the outbox" in detail
     assert "may not be counted yet" in detail
