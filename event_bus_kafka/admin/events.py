@@ -87,14 +87,17 @@ class EventsPage(Page):
             raise Http404
         volume = _volumes(event_type=event_type).get(event_type, {})
         letters = self._letters(event_type) if volume.get(_DEAD_LETTERED) else None
+        pending = PendingLetters.of(found.receivers, self.page_of(DeadLetter).url())
         context: dict[str, Any] = {
             "routes": _routes(found),
-            "receivers": _receivers(found, self.page_of(DeadLetter).url(), self.page_of(Heartbeat).url()),
+            "receivers": _receivers(found, pending, self.page_of(Heartbeat).url()),
+            "letters_may_overlap": pending.may_overlap,
             "groups": self._subscriptions() if found.receivers else None,
             "workers": self.page_of(Heartbeat),
             "volume": _volume(volume, letters),
             "has_history": bool(settings.history),
             "period": _period(),
+            "time": moment(datetime.now(UTC)),
             "problem": "",
         }
         try:
@@ -210,8 +213,7 @@ def _topics(one: EventTypeView) -> Cell:
     return lines(shown(full_topic(route.topic)) for route in one.routes if route.enabled)
 
 
-def _receivers(found: EventTypeView, letters_url: str, workers_url: str) -> Table:
-    letters = PendingLetters.of(found.receivers, letters_url)
+def _receivers(found: EventTypeView, letters: PendingLetters, workers_url: str) -> Table:
     views = {one.name: one for one in receivers(workers(), paused_receivers())}
     return Table(
         caption=gettext("Where it is received"),

@@ -102,11 +102,10 @@ def _actions(page: Page, line: AnswerLine, groups_with_page: set[str], *, may_re
     if isinstance(place, OutboxPlace):
         yield page.page_of(ParkedRecord).link
     elif isinstance(place, LetterPlace):
-        number = str(place.letter)
-        text = gettext("Dead letter %(number)s") % {"number": number}
+        text = gettext("Dead letter %(record)s") % {"record": shown(place.coordinates)}
         yield Linked(text=text, url=page.page_of(DeadLetter).url("letter", place.letter))
         if may_replay:
-            replay, fields = page.page_of(ReplayRequest).url("request"), {"scope": TICKED, "id": number}
+            replay, fields = page.page_of(ReplayRequest).url("request"), {"scope": TICKED, "id": str(place.letter)}
             yield Posting(label=gettext("Replay …"), about=text, action=replay, fields=fields)
     elif isinstance(place, GroupPlace) and place.group in groups_with_page:
         text = gettext("Group %(group)s") % {"group": shown(place.group)}

@@ -5,6 +5,7 @@ deleted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,11 +32,12 @@ Partitions = dict[Partition, PartitionProgress]
 
 def milliseconds(text: str) -> int:
     """
-    Convert a time in ISO 8601 with an offset from UTC to milliseconds since the epoch. Raises ValueError with the
-    reason.
+    Convert a time in ISO 8601 with an offset from UTC to milliseconds since the epoch. Instead of the offset, the text
+    may end with the zone as the admin's pages write it: ``2026-01-31 08:00:00 UTC``, or ``UTC-03``. Raises ValueError
+    with the reason.
     """
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(re.sub(r" UTC(?=[+-])", "", re.sub(" UTC$", "Z", text)))
     except (TypeError, ValueError):
         raise ValueError(f"{text!r} is no time in ISO 8601, such as 2026-01-31T08:00:00Z") from None
     if time.tzinfo is None:

@@ -5,7 +5,7 @@ rows are not counted again.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -22,6 +22,8 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 
 MOST_PARKED = 10_000
 """Maximum number of parked rows that are read, lowest ids first."""
+_OF_GROUPS = ("topic", "code", "reason", "parked_at", "size")
+"""The columns of parked rows from which groups are made."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +67,8 @@ class ParkedGroup:
     """The time at which the first row was parked, in milliseconds since the epoch."""
     reason: str
     """The reason why one of the rows was parked."""
+    size: int | None
+    """The size of the largest row, in bytes; None: unknown."""
 
 
 @attrs.frozen(kw_only=True)
@@ -119,16 +123,20 @@ def parked_groups(alias: str) -> list[ParkedGroup]:
     Return a group for each topic and error code among the first :data:`MOST_PARKED` parked rows. Raises a database
     error.
     """
-    some: Any = ParkedRecord.objects.using(alias).order_by("pk").values("topic", "code", "reason", "parked_at")
-    counts, first, reasons = Counter[tuple[str, str]](), dict[tuple[str, str], int](), dict[tuple[str, str], str]()
+    some: Any = ParkedRecord.objects.using(alias).order_by("pk").values(*_OF_GROUPS)
+    groups = defaultdict[tuple[str, str], list[dict[str, Any]]](list)
     for row in some[:MOST_PARKED]:
-        name = row["topic"], row["code"]
-        counts[name] += 1
-        first[name] = min(first.get(name, row["parked_at"]), row["parked_at"])
-        reasons.setdefault(name, row["reason"])
+        groups[row["topic"], row["code"]].append(row)
     return [
-        ParkedGroup(topic=topic, code=code, count=count, since=first[topic, code], reason=reasons[topic, code])
-        for (topic, code), count in sorted(counts.items())
+        ParkedGroup(
+            topic=topic,
+            code=code,
+            count=len(rows),
+            since=min(row["parked_at"] for row in rows),
+            reason=rows[0]["reason"],
+            size=max((row["size"] for row in rows if row["size"] is not None), default=None),
+        )
+        for (topic, code), rows in sorted(groups.items())
     ]
 
 

@@ -20,7 +20,7 @@ BELOW: list[tuple[str, Literal["link", "button"], str]] = [
     ("Events", "link", "org.openedx.learning.certificate.created.v1"),
     ("Events", "button", "Where is it?"),
     ("Workers and relays", "link", "credentials"),
-    ("Workers and relays", "button", "Pause"),
+    ("Workers and relays", "button", "Pause …"),
 ]
 """
 The ways to pages of the service `credentials` that the navigation does not list: the title of a page in the navigation,
@@ -76,7 +76,7 @@ def _faults_of(page: Page, title: str) -> list[str]:
 def test_a_pause_from_the_admin_reaches_a_running_worker(urls: dict[str, str], page: Page) -> None:
     log_in(page, urls["credentials"], "admin", "admin")
     open_page(page, "Workers and relays")
-    page.get_by_role("button", name=f"Pause {PAUSED}").first.click()
+    page.get_by_role("button", name=f"Pause … {PAUSED}").first.click()
     page.get_by_label("Reason (shown to other operators").fill("It is too slow")
     page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_text(f"Paused {PAUSED}: It is too slow.").wait_for()
@@ -95,7 +95,7 @@ def test_a_parked_row_is_released_by_clicking(urls: dict[str, str], page: Page) 
     wait_for(page, "MSG_SIZE_TOO_LARGE")
     page.get_by_role("button", name="Release", exact=False).first.click()
     expect(page.get_by_text("1 parked event would be released.")).to_be_visible()
-    expect(page.get_by_text("Set the topic's max.message.bytes well above the bytes in the outbox")).to_be_visible()
+    expect(page.get_by_text("Set the topic's max.message.bytes to at least ")).to_be_visible()
     page.get_by_role("button", name="Release 1 event").click()
     page.get_by_text("Released 1 parked event").wait_for()
     page.get_by_role("link", name="Home").click()

@@ -178,6 +178,15 @@ FAULTS = (
         tests=_PAGES,
     ),
     Fault(
+        name="a replay by workers of which none is ready is said to begin at once",
+        file="operations/requested_runs/prospects.py",
+        scope="not_ready",
+        old="not (obstacles and all(obstacles))",
+        new="True",
+        harm="an operator waits for a replay that a slow receiver holds up",
+        tests=_PAGES,
+    ),
+    Fault(
         name="younger requests are said to hold up older ones",
         file="operations/requested_runs/prospects.py",
         scope="_is_first",

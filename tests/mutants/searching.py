@@ -54,6 +54,15 @@ FAULTS = (
         tests=("unit/operations/test_whereabouts.py",),
     ),
     Fault(
+        name="a group is said to have handled a record that became its dead letter",
+        file="operations/whereabouts/sentences.py",
+        scope="_has_letter",
+        old="one.is_open and (one.coordinates, one.group) == place",
+        new="False",
+        harm="an operator takes a failed event for a handled one",
+        tests=("unit/operations/test_outcome.py",),
+    ),
+    Fault(
         name="an event that is nowhere ends with 0",
         file="management/commands/event_trace.py",
         scope="Command.handle",

@@ -131,7 +131,8 @@ def test_stored_and_deleted_dead_letters_are_found_with_the_state_of_each_receiv
         )
         text = trace(event_id)
         assert (
-            f"Dead letter {letter.pk} of {TOPIC}:0:3 in group mail, event {event_id}. To replay it: manage.py " in text
+            f"Dead letter {TOPIC}:0:3 (number {letter.pk}) in group mail, event {event_id}. To replay it: manage.py "
+            in text
         )
         assert "    a.second: failed after 5 attempts, the last 2026-01-02T03:04:05+00:00: ValueError.\n" in text
         assert "    a.first: succeeded 2" in text

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from event_bus_kafka.admin import ages
 from event_bus_kafka.admin.dead_letters.listing import place, seconds_since, settled_table
-from event_bus_kafka.admin.shapes import Cell, Facts, Table
+from event_bus_kafka.admin.shapes import Cell, Facts, Stacked, Table
 from event_bus_kafka.dead_letters.letter import Failure
 from event_bus_kafka.dead_letters.pending import of_row
 from event_bus_kafka.errors import ConfigurationError
@@ -42,6 +42,7 @@ def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
     return {
         "facts": _facts(letter),
         "receivers": _receivers(letter),
+        "stack": _stack(letter),
         "settled": settled_table(settled, _("Receivers that have no longer to succeed")),
         "headers": Table(caption=_("Headers"), columns=[_("Name"), _("Value")], rows=headers, shows_caption=False),
         "key": no_key or (_json(key) if unmasked else str(key)),
@@ -88,13 +89,14 @@ def _facts(letter: DeadLetter) -> Facts:
     return Facts(
         items=[
             (_("Record"), place(letter)),
+            (_("Number, for commands"), str(letter.pk)),
             (_("Event type"), shown(letter.event_type) or _("unknown: not in its headers")),
             (_("Event id"), shown(letter.event_id) or _("unknown: not in its headers")),
             (_("Group"), shown(letter.group)),
             (_("Attempts, replays included"), letter.attempts),
             (_("Written to Kafka"), ages.moment_of(written) if written else _("unknown: Kafka gave no time")),
             (_("Became a dead letter"), ages.moment(letter.first_failed_at)),
-            (_("Last failed"), f"{_ago(letter.last_failed_at)}, {ages.moment(letter.last_failed_at)}"),
+            (_("Last failed"), Stacked(cells=[_ago(letter.last_failed_at), ages.moment(letter.last_failed_at)])),
         ]
     )
 
@@ -116,6 +118,13 @@ def _receiver(failure: Failure) -> list[Cell]:
         failure.attempts or 0,
         _ago(datetime.fromisoformat(failure.failed_at)),
     ]
+
+
+def _stack(letter: DeadLetter) -> str:
+    """Return a sentence that says where the stack of the last failure is, and how to find it there."""
+    sought = f"message_id={shown(letter.event_id)}" if letter.event_id else f"offset={letter.offset}"
+    words = _("The logs of the workers of group %(group)s have the stack, at %(time)s: look for %(sought)s.")
+    return words % {"sought": sought, "group": shown(letter.group), "time": ages.moment(letter.last_failed_at)}
 
 
 def _history(letter: DeadLetter) -> Table:

@@ -56,7 +56,7 @@ class DeadLettersPage(Page):
             return self._draw_letter(request, self._found(number), unmasked=False)
         except Http404 as gone:
             context = {"gone": str(gone), "settled_url": f"{self.url()}?state={ALL_SETTLED}"}
-            answer = self.draw(request, "letter_gone", _("Dead letter %(number)s") % {"number": number}, context)
+            answer = self.draw(request, "letter_gone", _("Dead letter number %(number)s") % {"number": number}, context)
             answer.status_code = 404
             return answer
 

@@ -123,7 +123,7 @@ def _letter(letter: DeadLetter, url: Url) -> dict[str, Any]:
         "more": max(len(failures) - _RECEIVERS_SHOWN, 0),
         "attempts": letter.attempts,
         "failed": ages.ago(seconds_since(letter.last_failed_at)),
-        "failed_at": ages.moment(letter.last_failed_at, has_seconds=False),
+        "failed_at": ages.moment(letter.last_failed_at),
     }
 
 

@@ -60,7 +60,7 @@ class Meant:
 
 def _ticked(ids: Collection[int]) -> str:
     if len(ids) == 1:
-        return _("Chosen: dead letter %(number)s.") % {"number": min(ids)}
+        return _("Chosen: the dead letter with number %(number)s.") % {"number": min(ids)}
     return _("Chosen: the %(count)s dead letters that you have ticked.") % {"count": len(ids)}
 
 

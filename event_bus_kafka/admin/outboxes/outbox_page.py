@@ -21,7 +21,7 @@ from event_bus_kafka.admin.outboxes.parked_row import COLUMNS, ShownRow
 from event_bus_kafka.admin.outboxes.remedies import remedy_of_held, remedy_of_parked
 from event_bus_kafka.admin.pages import Page, beside, outside_transactions
 from event_bus_kafka.admin.readiness import readiness
-from event_bus_kafka.admin.shapes import Cell, Command, Facts, Marked, Posting, Postings, Stacked, Table, TextLines
+from event_bus_kafka.admin.shapes import Cell, Command, Facts, Marked, Posting, Postings, Stacked, Table
 from event_bus_kafka.admin.start_commands import start_relay
 from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
@@ -123,8 +123,8 @@ class OutboxPage(Page):
                 shown(one.topic),
                 _count(one.count),
                 moment_of(one.since),
-                TextLines(texts=[shown(one.code), shown(one.reason)]),
-                remedy_of_parked(one.code),
+                Stacked(cells=[shown(one.code), shown(one.reason)]),
+                remedy_of_parked(one.code, one.size),
                 *([self._postings(actions, one, read.outbox.database)] if actions else ()),
             ]
             for one in read.groups

@@ -128,7 +128,7 @@ def _plan(change: ParkedChange, selected: Selected, before: str = "") -> ActionP
     if not selected.count:
         sentences = [gettext("None of these events is parked any more: somebody has released or discarded them.")]
     else:
-        sentences = [*change.sentences(selected.count), *(() if change.is_final else _remedies(rows))]
+        sentences = [*change.sentences(selected.count), *(() if change.is_final else _remedies(rows, selected.size))]
     if before:
         sentences.insert(0, before + gettext(" There was not enough time for all in one go."))
     return ActionPlan(
@@ -142,11 +142,14 @@ def _plan(change: ParkedChange, selected: Selected, before: str = "") -> ActionP
     )
 
 
-def _remedies(rows: Sequence[ParkedRecord]) -> Iterator[str]:
-    """Yield a sentence for each error code of ``rows``, with what to do before their release."""
+def _remedies(rows: Sequence[ParkedRecord], size: int | None) -> Iterator[str]:
+    """
+    Yield a sentence for each error code of ``rows``, with what to do before their release. ``size``: bytes of the
+    largest row that would be released; None: unknown.
+    """
     for code in dict.fromkeys(row.code for row in rows):
         text = gettext("What to do about %(code)s before the release: %(remedy)s")
-        yield text % {"code": shown(code), "remedy": remedy_of_parked(code)}
+        yield text % {"code": shown(code), "remedy": remedy_of_parked(code, size)}
 
 
 def _table(rows: Sequence[ParkedRecord], count: int) -> Table:
@@ -184,6 +187,8 @@ class Selected:
     The latest time at which one of the rows was parked, in milliseconds since the epoch. The confirmation posts this
     time, so that rows that were parked after the plan was shown are not changed.
     """
+    size: int | None
+    """The size of the largest of the rows, in bytes; None: unknown."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Selected | None:
@@ -205,5 +210,5 @@ class Selected:
         rows: ParkedRecordQuerySet = parked.matching(ids=list(map(int, ids)), topics=topics, code=code)
         if last:
             rows = rows.filter(parked_at__lte=int(last))
-        found = rows.order_by().aggregate(count=Count("pk"), last=Max("parked_at"))
-        return cls(rows=rows, count=found["count"], last=found["last"] or 0)
+        found = rows.order_by().aggregate(count=Count("pk"), last=Max("parked_at"), size=Max("size"))
+        return cls(rows=rows, count=found["count"], last=found["last"] or 0, size=found["size"])

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import attrs
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from event_bus_kafka.admin import charts
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.trouble import Trouble
+
+_ROOM, _ROUNDED_TO = 1.05, 1000
+"""
+Room for headers and framing, which Kafka counts: a limit of bytes that a page names is at least this many times the
+size of an event in the outbox, rounded up to a multiple of the second number.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,8 +45,8 @@ _OF_HELD_TOPICS = {
 """Reason why a topic is held → the remedy. Other reasons have no remedy of their own."""
 OF_PARKED_ROWS = {
     error_codes.MSG_SIZE_TOO_LARGE: _(
-        "Set the topic's max.message.bytes well above the bytes in the outbox (Kafka also counts headers and framing), "
-        "restart the relays, then release."
+        "Set the topic's max.message.bytes to %(least)s: in EVENT_BUS_KAFKA_TOPICS, then by manage.py event_topics "
+        "apply. Restart the relays, then release."
     ),
     error_codes.RECORD_LIST_TOO_LARGE: _("Raise the topic's segment.bytes above the size, then release."),
     error_codes.TOPIC_EXCEPTION: _(
@@ -73,6 +82,18 @@ def remedy_of_held(reason: str) -> HeldRemedy:
     return found or HeldRemedy(sentence=gettext("Mend what the reason names; the relay's log says more."))
 
 
-def remedy_of_parked(code: str) -> str:
-    """Return what the user should do about rows that were parked because of an error with this code."""
-    return str(OF_PARKED_ROWS.get(code) or gettext("Mend what the reason names, then release."))
+def remedy_of_parked(code: str, size: int | None) -> str:
+    """
+    Return what the user should do about rows that were parked because of an error with this code. ``size``: bytes of
+    the largest row; None: unknown.
+    """
+    text = str(OF_PARKED_ROWS.get(code) or gettext("Mend what the reason names, then release."))
+    return text.replace("%(least)s", _least(size))
+
+
+def _least(size: int | None) -> str:
+    if size is None:
+        return gettext("well above the bytes in the reason")
+    least = ceil(size * _ROOM / _ROUNDED_TO) * _ROUNDED_TO
+    about = {"least": charts.count(least), "size": charts.count(size)}
+    return gettext("at least %(least)s (the largest event has %(size)s, and Kafka adds some)") % about

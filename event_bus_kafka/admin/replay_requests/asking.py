@@ -213,8 +213,8 @@ def _sentences(planned: RequestPlan, wish: Wish) -> Iterator[str]:
             "letters": letters_words(len(planned.elsewhere))
         }
     yield _(
-        "Workers do it between the records that they read; live events come first. A letter whose receivers succeed is "
-        "deleted, one that fails stays with its new error."
+        "Workers do it between the records that they read; live events come first. Receivers run even while they are "
+        "paused. A letter whose receivers succeed is deleted, one that fails stays with its new error."
     )
     yield _("Letters that fail again after this page was drawn are not included.")
     if reason:

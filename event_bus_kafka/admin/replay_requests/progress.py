@@ -45,7 +45,7 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
     return Table(
         caption=_("Replay requests"),
         columns=[
-            _("Request"),
+            _("Replay request"),
             _("State"),
             _("What"),
             _("Group"),
@@ -85,6 +85,7 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
         "note": shown(request.note),
         "obstacle": shown(found.obstacle),
         "prospect": _sentence(expected, url) if expected else "",
+        "not_ready": shown(expected.not_ready) if expected else "",
         "postings": _postings(request, url) if may_replay else [],
         "reasons": [
             _reasons(_("Failed, by error"), _("Error"), why.get(LetterState.FAILED, {})),
@@ -130,9 +131,9 @@ def _sentence(when: Prospect, url: Url | None) -> str:
 def _row(found: RequestReport, expected: Prospect | None, counted: Sequence[LetterState], url: Url) -> list[Cell]:
     """Return a row. ``counted``: the states of letters whose numbers the row has."""
     request = found.request
-    prospect = _sentence(expected, None) if expected else ""
+    prospect = f"{_sentence(expected, None)} {expected.not_ready}".rstrip() if expected else ""
     return [
-        Linked(text=_("Replay request %(number)s") % {"number": request.pk}, url=url("one", request.pk)),
+        Linked(text=str(request.pk), url=url("one", request.pk)),
         _state(found, expected),
         shown(subject(found.run)) if found.run else _("dead letters"),
         shown(found.run.group if found.run else request.group) or _("any"),

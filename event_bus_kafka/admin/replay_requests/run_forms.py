@@ -37,7 +37,9 @@ class TopicForm(RunForm):
     """The form for a replay of a topic. It selects records and receivers."""
 
     topic = forms.CharField(label=_("Topic, or topic:partition"), widget=_named("topics"), max_length=300)
-    start = forms.CharField(label=_("From: earliest, an offset, or a time such as 2026-01-31T08:00Z"), max_length=100)
+    start = forms.CharField(
+        label=_("From: earliest, an offset, or a time such as 2026-01-31 08:00:00 UTC"), max_length=100
+    )
     end = forms.CharField(
         label=_("To, exclusive: an offset or a time (empty: all that is there now)"), max_length=100, required=False
     )

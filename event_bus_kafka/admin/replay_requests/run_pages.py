@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlencode
 
 import attrs
 from django.contrib import messages
@@ -84,9 +85,12 @@ class RunPages(Page):
 
     def _show_plan(self, request: HttpRequest, asking: RunAsking, planned: Any) -> HttpResponse:
         posted = {name: request.POST.get(name, "") for name in asking.form.base_fields}
+        letters_url = ""
+        if planned.wish.kind == RunKind.TOPIC:
+            letters_url = f"{self.page_of(DeadLetter).url()}?{urlencode({'topic': planned.wish.arguments.topic})}"
         context = {
             "plan": planned,
-            "letters_url": self.page_of(DeadLetter).url() if planned.wish.kind == RunKind.TOPIC else "",
+            "letters_url": letters_url,
             "fields": (posted | planned.fields).items(),
             "confirmed": CONFIRMED,
             "change": _CHANGE,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from event_bus_kafka.admin.replay_requests.run_choices import backfill_choices, topic_choices
 from event_bus_kafka.admin.replay_requests.run_forms import BackfillForm, RunForm, TopicForm, shared_values
-from event_bus_kafka.admin.replay_requests.run_receivers import receivers_table
+from event_bus_kafka.admin.replay_requests.run_receivers import CalledReceivers, receivers_table
 from event_bus_kafka.admin.replay_requests.run_sentences import (
     backfill_sentences,
     items_words,
@@ -104,6 +104,7 @@ def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
     )
     progress = RunProgress.of_ranges(found)
     wish = RunWish(arguments=arguments, progress=progress, receiver=values["receiver"], **shared_values(form))
+    called = CalledReceivers.of(arguments, wish.receiver)
     return PlannedRun(
         wish=wish,
         words=_("topic %(topic)s, %(count)s offsets, by workers of group %(group)s; receivers: %(receivers)s")
@@ -116,9 +117,9 @@ def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
         button=_("Request the replay of %(offsets)s") % {"offsets": offsets_words(progress)},
         sentences=topic_sentences(wish, arguments),
         obstacle=obstacle(wish),
-        warning=repetition(wish),
+        warning=repetition(wish, len(called.paused)),
         choices=topic_choices(wish, arguments, start, end),
-        tables=[receivers_table(arguments, wish.receiver), _offsets(progress)] if progress.total else [],
+        tables=[receivers_table(arguments, called), _offsets(progress)] if progress.total else [],
         fields={PLACES: _as_text(found)},
         was_shown=bool(_posted(posted, named)),
     )

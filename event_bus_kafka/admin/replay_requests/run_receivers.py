@@ -5,9 +5,10 @@ record, by the record's event type.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import attrs
 from django.db import connections, router
 from django.utils.translation import gettext as _
 
@@ -25,22 +26,35 @@ from event_bus_kafka.shown import shown
 from event_bus_kafka.wire.deletion import record_deleted
 
 
-def receivers_table(arguments: TopicArguments, receiver: str) -> Table:
-    """
-    Return a table with the receivers that a replay would call. ``receiver``: the only receiver that the user has
-    chosen; empty: all. Raises a database error.
-    """
-    found: dict[str, list[str]] = {}
-    for event_type in _event_types(arguments):
-        for name in listening(event_type, receiver or None).receivers:
-            found.setdefault(name, []).append(event_type)
-    paused = _paused() if found else {}
+@attrs.frozen(kw_only=True)
+class CalledReceivers:
+    """The receivers that a replay would call."""
+
+    event_types: Mapping[str, Sequence[str]]
+    """Receiver → the event types for which the replay would call it."""
+    paused: Mapping[str, datetime]
+    """Paused receiver → time of the pause."""
+
+    @classmethod
+    def of(cls, arguments: TopicArguments, receiver: str) -> CalledReceivers:
+        """``receiver``: the only receiver that the user has chosen; empty: all. Raises a database error."""
+        found: dict[str, list[str]] = {}
+        for event_type in _event_types(arguments):
+            for name in listening(event_type, receiver or None).receivers:
+                found.setdefault(name, []).append(event_type)
+        paused = _paused() if found else {}
+        return cls(event_types=found, paused={name: since for name, since in paused.items() if name in found})
+
+
+def receivers_table(arguments: TopicArguments, called: CalledReceivers) -> Table:
+    """Return a table with the receivers that a replay would call."""
     rows: list[list[Cell]] = [
-        [shown(name), lines(map(shown, found[name])), _state(paused.get(name))] for name in sorted(found)
+        [shown(name), lines(map(shown, called.event_types[name])), _state(called.paused.get(name))]
+        for name in sorted(called.event_types)
     ]
     caption = _("Receivers that would run, as far as this service knows")
     if arguments.event_type is None:
-        caption = _("Receivers of this service: those run that listen to a record's type")
+        caption = _("Receivers that may run")
     return Table(
         caption=caption,
         columns=[_("Receiver"), _("Events"), _("State")],
@@ -52,7 +66,7 @@ def receivers_table(arguments: TopicArguments, receiver: str) -> Table:
 def basis(arguments: TopicArguments, receiver: str) -> str:
     """
     Return a sentence that says for which event types the table has the receivers. ``receiver``: as for
-    :func:`receivers_table`.
+    :meth:`CalledReceivers.of`.
     """
     if arguments.event_type is not None:
         return _("The table has the receivers of the chosen event type: %(type)s.") % {
@@ -62,10 +76,13 @@ def basis(arguments: TopicArguments, receiver: str) -> str:
         words = _("The table has the receivers of the topic's event types in the settings of this service: %(types)s.")
         return words % {"types": ", ".join(sent)}
     if receiver:
-        return _("This service does not know which event types the topic has. The receiver runs for its own types.")
+        return _(
+            "The settings of this service do not say which event types the topic has. The receiver runs for its own "
+            "types."
+        )
     return _(
-        "This service does not know which event types the topic has. The table has all receivers of this service: "
-        "those run that listen to the type of a record."
+        "The settings of this service do not say which event types the topic has: workers see it record by record. Of "
+        "the receivers below, those run that listen to a record's type. To limit it, choose an event type."
     )
 
 
@@ -91,8 +108,7 @@ def _nobody(arguments: TopicArguments) -> str:
 def _state(paused_at: datetime | None) -> Cell:
     if paused_at is None:
         return _("not paused")
-    words = _("paused since %(time)s; this replay calls it nevertheless") % {"time": moment(paused_at)}
-    return Marked(text=words, mark=pause_mark(paused_at))
+    return Marked(text=_("paused since %(time)s") % {"time": moment(paused_at)}, mark=pause_mark(paused_at))
 
 
 def _paused() -> Mapping[str, datetime]:

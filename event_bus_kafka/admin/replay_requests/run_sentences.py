@@ -52,14 +52,23 @@ def backfill_sentences(wish: RunWish, source: Source, topics: str) -> list[str]:
     ]
 
 
-def repetition(wish: RunWish) -> str:
-    """Return the warning that effects of receivers may be repeated; empty: nothing would run."""
+def repetition(wish: RunWish, paused: int) -> str:
+    """
+    Return the warning that effects of receivers may be repeated; empty: nothing would run. ``paused``: the number of
+    paused receivers in the table of receivers.
+    """
     if not wish.progress.total:
         return ""
-    return _(
+    repeats = _(
         "Receivers that succeeded before run again too: mails, certificates and the like may happen twice. Receivers "
         "can tell by is_replay()."
     )
+    about_paused = ngettext(
+        " %(count)s receiver is paused, and would be called nevertheless.",
+        " %(count)s receivers are paused, and would be called nevertheless.",
+        paused,
+    )
+    return repeats + (about_paused % {"count": paused} if paused else "")
 
 
 def obstacle(wish: RunWish) -> str:

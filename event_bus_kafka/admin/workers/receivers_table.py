@@ -111,7 +111,7 @@ def _about(pause: PausedReceiver, users: Mapping[str, str]) -> list[str]:
 
 
 def _button(receiver: str, urls: Mapping[str, str], *, is_paused: bool) -> Cell:
-    label = gettext("Resume") if is_paused else gettext("Pause")
+    label = gettext("Resume …") if is_paused else gettext("Pause …")
     action = urls["resume" if is_paused else "pause"]
     return Posting(label=label, about=receiver, action=action, fields={"receiver": receiver})
 

@@ -65,7 +65,7 @@ def _of_one_stack(calls: Sequence[_Call], pause_url: str) -> SlowCalls:
     frames = [shown(one) for one in first["stack"].split(" < ")]
     summary = ngettext("%(count)d record, for %(age)s", "%(count)d records, longest %(age)s", count)
     about = first["receiver"]
-    button = Posting(label=gettext("Pause"), about=about, action=pause_url, fields={"receiver": about})
+    button = Posting(label=gettext("Pause …"), about=about, action=pause_url, fields={"receiver": about})
     return SlowCalls(
         receiver=shown(about),
         where=_where(calls),

@@ -145,5 +145,8 @@ def _neglected(runs: Sequence[WorkerRun]) -> set[str]:
 
 def _about_replays(plan: PausePlan) -> str:
     if plan.pauses:
-        return gettext("After Resume, replay them on the page of dead letters: Resume alone does not.")
+        return gettext(
+            "After Resume, replay them on the page of dead letters: Resume alone does not. A replay calls a "
+            "receiver even while it is paused."
+        )
     return gettext("Events that became dead letters meanwhile stay there: replay them on the page of dead letters.")

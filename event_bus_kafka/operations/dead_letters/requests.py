@@ -21,6 +21,7 @@ from event_bus_kafka.models import (
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER
+from event_bus_kafka.operations.requested_runs.prospects import not_ready
 from event_bus_kafka.operations.requested_runs.run_obstacles import obstacles_to_runs, runs_of
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.workers import TAKER_UNKNOWN, WorkerRun, replaying_groups, worker_command, workers
@@ -169,18 +170,18 @@ def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
 
 def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
     """
-    Return why no worker would run a request of ``group``, and the remedy; empty: a worker would run the request.
+    Return why no worker would run a request of ``group`` soon, and the remedy; empty: a worker would run the request.
     Without heartbeats, return that this is unknown. ``receivers``: names of the receivers that the request would run;
     empty: each letter's pending receivers.
     """
     if not settings.heartbeat:
         return TAKER_UNKNOWN
-    able = replaying_groups(workers())
+    able = replaying_groups(known := workers())
     if group not in able:
         return f"{_nobody(group)} Start one: {worker_command(group, map(short_topic, topics))}."
     if _lacks(able[group], receivers):
         return f"{_nobody_has(group, receivers)} Or name one with --receiver, and in whose place with --instead-of."
-    return ""
+    return not_ready(group, known)
 
 
 def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:

@@ -20,6 +20,8 @@ class Prospect:
     """The group whose workers may do the request; empty: any worker of this service may do it."""
     first: Sequence[int] = ()
     """Other requests that the workers do first, by number; empty: a worker takes the request within a few seconds."""
+    not_ready: str = ""
+    """A sentence that says that none of these workers is ready, and why; empty: one of them is ready."""
 
 
 def prospects(waiting: Sequence[tuple[ReplayRequest, RequestedRun | None]]) -> Mapping[int, Prospect]:
@@ -49,8 +51,21 @@ def _prospect(
     began = {one.worker: one.pk for one in others if one.state == RequestState.RUNNING}
     busy_with = [number for one in able if (number := _request_of(one, began))]
     if len(busy_with) + len(ahead) < len(able):
-        return Prospect(group=group)
+        return Prospect(group=group, not_ready=not_ready(group, able))
     return Prospect(group=group, first=sorted({*busy_with, *ahead}))
+
+
+def not_ready(group: str, known: Sequence[WorkerRun]) -> str:
+    """
+    Return a sentence that says that none of the workers ``known`` that can do a replay of ``group`` is ready, and why;
+    empty: one of them is ready. ``group``: empty for all groups.
+    """
+    obstacles = [one.state.get("obstacles") for one in known if can_replay(one) and group in ("", one.group)]
+    if not (obstacles and all(obstacles)):
+        return ""
+    why = "; ".join(dict.fromkeys(text for several in obstacles for text in several or ()))
+    whose = f" of group {group}" if group else ""
+    return f"No worker{whose} is ready ({why}): the replay is slow, or waits, until that is mended."
 
 
 def _could_take(worker: WorkerRun, request: ReplayRequest, run: RequestedRun | None) -> bool:

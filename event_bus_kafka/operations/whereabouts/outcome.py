@@ -61,7 +61,7 @@ def _failures(letter: LetterPlace) -> Iterator[str]:
         if part.state == EntryState.FAILED:
             attempts = f"{part.attempts} attempt{'s' * (part.attempts != 1)}"
             yield f"Failed: {part.receiver or 'reading the record'}, {attempts}, {part.error or 'no reason is known'}."
-    yield f"Dead letter {letter.letter} waits for a replay."
+    yield f"Its dead letter (number {letter.letter}) waits for a replay, once what failed is mended and deployed."
 
 
 def _groups(answer: Whereabouts, groups: Sequence[GroupPlace]) -> Iterator[str]:

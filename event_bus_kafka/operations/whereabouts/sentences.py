@@ -139,18 +139,24 @@ class _Report:
         which = _which(record.event_id)
         yield AnswerLine(text=f"In Kafka: {kind}{record.coordinates}, written {written}{late}; {key}{which}.")
         if not record.is_dead_letter:
-            yield from map(_group, record.groups)
+            yield from (_group(one, has_letter=self._has_letter(record, one)) for one in record.groups)
             if not record.groups:
                 text = "No group that could be seen has committed an offset for this partition."
                 yield AnswerLine(text=text, is_detail=True)
 
+    def _has_letter(self, record: KafkaPlace, at: GroupPlace) -> bool:
+        """Return whether the record is a dead letter of the group."""
+        place = record.coordinates, at.group
+        return any(one.is_open and (one.coordinates, one.group) == place for one in self.answer.letters)
+
     def _letter(self, one: LetterPlace) -> Iterator[AnswerLine]:
-        place = f"of {one.coordinates} in group {one.group}{_which(one.event_id)}"
+        where = f"in group {one.group}{_which(one.event_id)}"
         if one.is_open:
             command = f"manage.py event_dead_letters replay {one.letter} --apply"
-            yield AnswerLine(text=f"Dead letter {one.letter} {place}. To replay it:", command=command, place=one)
+            text = f"Dead letter {one.coordinates} (number {one.letter}) {where}. To replay it:"
+            yield AnswerLine(text=text, command=command, place=one)
         else:
-            yield AnswerLine(text=f"A dead letter {place} was here, and is gone.")
+            yield AnswerLine(text=f"A dead letter of {one.coordinates} {where} was here, and is gone.")
         for part in one.receivers:
             text = f"{part.receiver or 'Reading the record'}: {self._part(part, is_open=one.is_open)}."
             yield AnswerLine(text=text, is_detail=True)
@@ -210,11 +216,12 @@ def _on(database: str) -> str:
     return "" if database == DEFAULT_DB_ALIAS else f" --database {database}"
 
 
-def _group(one: GroupPlace) -> AnswerLine:
+def _group(one: GroupPlace, *, has_letter: bool) -> AnswerLine:
     has = f"has committed offset {one.committed}"
     unread = f"{one.before} offset{'s' * (one.before != 1)} later" if one.before else "which is its next"
+    letter = ", which became a dead letter" if has_letter else ""
     told = {
-        Reached.BEYOND: f"{has}: it has handled this record",
+        Reached.BEYOND: f"{has}: it {'is past' if has_letter else 'has handled'} this record{letter}",
         Reached.BEHIND: f"{has}: it has not finished this record, {unread}",
         Reached.TAKEN: f"{has}: it will skip this record, which was quarantined",
         Reached.NOTHING: "has committed no offset for this partition, although it is to read the topic",

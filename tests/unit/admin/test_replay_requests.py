@@ -439,6 +439,17 @@ def test_the_page_of_a_waiting_replay_request_says_when_a_worker_takes_the_reque
     assert prospect_of(request) == ""
 
 
+def test_the_plan_and_the_pages_of_a_waiting_replay_request_say_that_no_worker_is_ready(receiver: str) -> None:
+    request, client = made(receiver), client_with(Right.VIEW)
+    beat(uuid4(), receiver, obstacles=["slow receiver: app.grade"])
+    pages = [text_of(client.get(url).content.decode()) for url in (LIST, f"{LIST}{request.pk}/")]
+    for told in (*pages, requests.obstacle_before("mail", [])):
+        assert "No worker of group mail is ready (slow receiver: app.grade): the replay is slow" in told
+    beat(uuid4(), receiver, obstacles=[])
+    assert requests.obstacle_before("mail", []) == ""
+    assert "is ready" not in text_of(client.get(LIST).content.decode())
+
+
 def test_the_page_of_a_waiting_replay_request_names_the_requests_that_workers_take_first(receiver: str) -> None:
     first = made(receiver)
     values = {"group": "mail", "receivers": [receiver], "requested_at": 1, "stop_after": 20}

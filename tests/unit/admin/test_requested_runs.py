@@ -167,7 +167,7 @@ CHANGED = "org.openedx.learning.certificate.changed.v1"
 @pytest.mark.parametrize(
     ("changes", "settings", "types", "basis"),
     [
-        ({}, {}, (CREATED, CHANGED), "The table has all receivers of this service"),
+        ({}, {}, (CREATED, CHANGED), "Of the receivers below, those run that listen to a record"),
         ({}, routed("pages-of-runs"), (CREATED,), f"event types in the settings of this service: {CREATED}."),
         ({"event_type": CHANGED}, routed("pages-of-runs"), (CHANGED,), f"of the chosen event type: {CHANGED}."),
         ({"receiver": "other"}, {}, (), "The receiver runs for its own types."),
@@ -187,13 +187,14 @@ def test_the_plan_names_the_receivers_that_would_run_and_marks_paused_ones(
     row = re.search(rf"Receiver Events State {re.escape(receiver)} ([a-z0-9. ]+) not paused", page)
     assert set(row[1].split() if row else ()) == {*types}
     assert ("No receiver would run" in page) is (not types)
-    assert ("; this replay calls it nevertheless" in paused) is bool(types)
-    assert ("Receivers of this service: those run that listen to a record" in page) is ("event_type" not in changes)
+    assert ("1 receiver is paused, and would be called nevertheless." in paused) is bool(types)
+    assert ("Receivers that may run" in page) is ("event_type" not in changes)
 
 
-def test_the_plan_of_a_replay_warns_above_its_button_that_effects_may_be_repeated(topic: str) -> None:
+def test_the_plan_of_a_replay_warns_at_the_top_and_above_its_button_that_effects_may_be_repeated(topic: str) -> None:
     page = client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic)).content.decode()
-    _, _, below = page.partition("and the like may happen twice")
+    first, _, below = page.partition("and the like may happen twice")[2].partition("and the like may happen twice")
+    assert "<h2>Choices</h2>" in first
     assert re.match(r"[^<]*</span></p>\s*<p[^>]*><button", below)
 
 
@@ -230,7 +231,10 @@ def test_the_plan_of_a_replay_says_that_failures_make_no_new_dead_letters_and_li
 ) -> None:
     page = client_with(Right.VIEW, Right.REPLAY).post(f"{TOPIC}plan/", filled(topic)).content.decode()
     assert "A failure makes no new dead letter: it is counted, and the first 50 are listed" in page
-    assert '<a href="/admin/event_bus_kafka/deadletter/">replay the dead letters</a> instead' in page
+    assert (
+        f'<a href="/admin/event_bus_kafka/deadletter/?topic={topic}">replay the dead letters of this topic</a> instead'
+        in page
+    )
 
 
 def test_the_page_of_backfills_shows_a_message_in_place_of_the_form_if_the_service_has_no_source(

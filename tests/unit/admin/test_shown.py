@@ -356,7 +356,7 @@ def test_the_outbox_page_says_what_to_do_about_held_topics() -> None:
 
 
 def test_the_outbox_page_says_what_to_do_about_parked_rows_of_each_error_code() -> None:
-    assert "Set the topic&#x27;s max.message.bytes well above the bytes in the outbox" in page(ParkedRecord)
+    assert "Set the topic&#x27;s max.message.bytes to at least " in page(ParkedRecord)
     assert {row.code for row in TABLE if row.row_outcome is RowOutcome.PARK} == remedies.OF_PARKED_ROWS.keys()
 
 

@@ -52,7 +52,9 @@ def where(event_id: str, *rights: Right) -> str:
 
 def test_the_answer_to_a_search_for_an_event_links_to_its_dead_letter_and_shows_commands_as_code(event_id: str) -> None:
     shown = where(event_id)
-    (number,) = re.findall(rf'<a href="{BASE}/deadletter/(\d+)/">Dead letter \1</a>', shown)
+    place = r"(\S+:0:3)"
+    ((number, _),) = re.findall(rf'<a href="{BASE}/deadletter/(\d+)/">Dead letter {place}</a>', shown)
+    assert re.search(rf"Dead letter {place} \(number {number}\) in group", shown)
     assert f'<a href="{BASE}/parkedrecord/">Outbox</a>' in shown
     assert f"To replay it: <code>manage.py event_dead_letters replay {number} --apply</code>" in shown
     assert "Once the cause is gone: <code>manage.py event_outbox release 5 --apply</code>" in shown
@@ -60,8 +62,8 @@ def test_the_answer_to_a_search_for_an_event_links_to_its_dead_letter_and_shows_
 
 def test_the_answer_to_a_search_for_an_event_begins_with_the_outcome(event_id: str) -> None:
     shown = where(event_id)
-    (number,) = re.findall(r">Dead letter (\d+)</a>", shown)
-    outcome = rf"app\.award, 5 attempts, \w+\. Dead letter {number} waits for a replay\. Parked in the outbox"
+    letter = r"Its dead letter \(number \d+\) waits for a replay, once what failed is mended and deployed\."
+    outcome = rf"app\.award, 5 attempts, \w+\. {letter} Parked in the outbox"
     assert re.search(rf'event-bus-bad event-bus-outcome"><strong>Failed: {outcome}', shown)
     assert shown.index("<strong>Failed: ") < shown.index("<h2>What is known</h2>")
 

@@ -35,6 +35,8 @@ def test_equal_times_in_different_notations_give_equal_milliseconds() -> None:
     expected = 1_769_846_400_123
     for text in ("2026-01-31T08:00:00.123Z", "2026-01-31T09:00:00.123+01:00", "2026-01-31 08:00:00.123456+00:00"):
         assert milliseconds(text) == expected
+    for text in ("2026-01-31 08:00:00 UTC", "2026-01-31 05:00:00 UTC-03", "2026-01-31 13:30:00 UTC+0530"):
+        assert milliseconds(text) == expected - 123, "pages write times like this"
 
 
 @pytest.mark.parametrize("value", ["2026-01-31T08:00:00", "2026-01-31", "yesterday", "1900-01-01T00:00Z", 5, True])

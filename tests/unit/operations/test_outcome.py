@@ -24,6 +24,7 @@ from event_bus_kafka.operations.whereabouts.answer import (
     Whereabouts,
 )
 from event_bus_kafka.operations.whereabouts.outcome import needs_hand, outcome
+from event_bus_kafka.operations.whereabouts.sentences import lines
 
 _ID = "5c3f8a2e-fe6b-11f0-9c1d-0242ac120002"
 _KEY = Question(key="a-key")
@@ -77,6 +78,10 @@ def _letter(state: str, *, is_open: bool) -> LetterPlace:
 
 _HANDLED = _record(("mail", Reached.BEYOND))
 _OPEN = _letter(EntryState.FAILED, is_open=True)
+_FAILED = (
+    "Failed: app.print_on_paper, 3 attempts, RuntimeError. "
+    "Its dead letter (number 21) waits for a replay, once what failed is mended and deployed."
+)
 _MARK = MarkPlace(database="default", receiver="app.award", since=0)
 _UNSEEN = Unseen(what="topic grades", why="no answer")
 
@@ -86,12 +91,11 @@ _UNSEEN = Unseen(what="topic grades", why="no answer")
     [
         (
             _answer(records=(_HANDLED, _HANDLED), letters=(_OPEN,)),
-            "Failed: app.print_on_paper, 3 attempts, RuntimeError. Dead letter 21 waits for a replay. "
-            "The group mail has moved on (committed offset 4): it will not try again by itself.",
+            f"{_FAILED} The group mail has moved on (committed offset 4): it will not try again by itself.",
         ),
         (
             _answer(records=(_record(("mail", Reached.BEYOND), ("exams", Reached.BEYOND)),), letters=(_OPEN,)),
-            "Failed: app.print_on_paper, 3 attempts, RuntimeError. Dead letter 21 waits for a replay. "
+            f"{_FAILED} "
             "The group mail has moved on (committed offset 4): it will not try again by itself. "
             "Handled: group exams has committed beyond it.",
         ),
@@ -145,3 +149,10 @@ def test_the_result_of_a_search_says_what_became_of_the_event(answer: Whereabout
 @pytest.mark.parametrize("state", EntryState.values)
 def test_the_result_of_a_search_names_the_receiver_of_a_deleted_letter_for_every_state_of_its_entry(state: str) -> None:
     assert "app.print_on_paper" in outcome(_answer(letters=(_letter(state, is_open=False),)))
+
+
+def test_a_group_has_not_handled_a_record_that_became_its_dead_letter() -> None:
+    answer = _answer(records=(_record(("mail", Reached.BEYOND), ("exams", Reached.BEYOND)),), letters=(_OPEN,))
+    mail, exams = [line.text for line in lines(answer) if line.text.startswith("Group ")]
+    assert "has committed offset 4: it is past this record, which became a dead letter." in mail
+    assert "has committed offset 4: it has handled this record." in exams
