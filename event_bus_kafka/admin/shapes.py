@@ -9,7 +9,7 @@ import attrs
 _MEDIUM, _LONG = 14, 40
 """
 Texts with more characters than these need more room than others: on a phone, two columns, or the whole width. The age
-of a heartbeat, such as ``12 seconds ago``, never has more than the first: fields must not move when it changes.
+of a running worker's heartbeat, such as ``12 seconds ago``, has no more than the first, so that fields do not move.
 """
 
 

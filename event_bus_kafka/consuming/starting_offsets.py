@@ -33,8 +33,8 @@ Partitions = dict[Partition, PartitionProgress]
 def milliseconds(text: str) -> int:
     """
     Convert a time in ISO 8601 with an offset from UTC to milliseconds since the epoch. Instead of the offset, the text
-    may end with the zone as the admin's pages write it: ``2026-01-31 08:00:00 UTC``, or ``UTC-03``. Raises ValueError
-    with the reason.
+    may end with UTC, or an offset after UTC, as on the admin's pages: ``2026-01-31 08:00:00 UTC``, or ``UTC-03``.
+    Raises ValueError with the reason.
     """
     try:
         time = datetime.fromisoformat(re.sub(r" UTC(?=[+-])", "", re.sub(" UTC$", "Z", text)))

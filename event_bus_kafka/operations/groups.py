@@ -83,10 +83,10 @@ class ReceiverView:
     has_open_circuit: bool
     """Whether the receiver's circuit is open in any running worker."""
     is_slow: bool
-    held_up_by: str
+    slow_beside: str
     """
-    Another receiver that is slow and listens to one of the event types; empty: there is none. The receivers of an event
-    are called one after the other, and later events of its key wait.
+    Another receiver that is slow and gets events of the same type; empty: there is none. The receivers of an event are
+    called one after the other, and later events of its key wait.
     """
 
 
@@ -120,7 +120,7 @@ def receivers(runs: Sequence[WorkerRun], pauses: Sequence[PausedReceiver]) -> li
             has_worker=any(state.get("receivers") is None or name in state["receivers"] for state in states),
             has_open_circuit=name in circuits,
             is_slow=name in slow,
-            held_up_by=next((slow_for[one] for one in known.get(name, ()) if one in slow_for), ""),
+            slow_beside=next((slow_for[one] for one in known.get(name, ()) if slow_for.get(one, name) != name), ""),
         )
         for name in sorted({*known, *paused})
     ]

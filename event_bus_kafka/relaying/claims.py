@@ -110,7 +110,7 @@ class Claims:
 
         Rows that commit after the search wait for the next batch. A second search could find a row and miss an earlier
         row with the same key. ``limits``: topic → maximum number of its rows per shard, if it is limited. ``is_short``:
-        whether to plan few rows, so that these shards do not get far ahead of the other shards.
+        whether to plan few rows, so that these shards do not get far ahead of the other shards; no effect with limits.
         """
         if limits:
             return self._plan_by_topic(shards, limits)

@@ -168,7 +168,7 @@ class Relay:
             self._unconfirmed = batch.unconfirmed + len(batch.ledger.unremoved)
             raise
         if not claimed:
-            self._pause(uniform(0.2, 1.0) * self._poll_interval)
+            self._pause(uniform(0.2, 1.0) * min(self._poll_interval, _FIRST_PAUSE))  # until the others leave shards
             return StepResult()
         self._saw_all = len(claimed) == found and not self._is_full
         batch.tell()

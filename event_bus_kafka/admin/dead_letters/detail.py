@@ -121,9 +121,17 @@ def _receiver(failure: Failure) -> list[Cell]:
 
 
 def _stack(letter: DeadLetter) -> str:
-    """Return a sentence that says where the stack of the last failure is, and how to find it there."""
+    """
+    Return a sentence that says where the stack of the last failure is, and how to find it there; empty: no exception of
+    a receiver is known, so there is no stack.
+    """
+    if not any(failure.receiver and failure.place for failure in of_row(letter).values()):
+        return ""
     sought = f"message_id={shown(letter.event_id)}" if letter.event_id else f"offset={letter.offset}"
-    words = _("The logs of the workers of group %(group)s have the stack, at %(time)s: look for %(sought)s.")
+    words = _(
+        "The log of the process that tried it last, a worker of group %(group)s or a replay in a shell, has the stack, "
+        "at %(time)s: look for %(sought)s."
+    )
     return words % {"sought": sought, "group": shown(letter.group), "time": ages.moment(letter.last_failed_at)}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 from django.contrib import messages
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext, ngettext
 
@@ -19,6 +19,7 @@ from event_bus_kafka.admin.outboxes.parked_row import COLUMNS, ShownRow
 from event_bus_kafka.admin.outboxes.remedies import remedy_of_parked
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Table
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.models import ParkedRecord
 from event_bus_kafka.models.outbox import ParkedRecordQuerySet
 from event_bus_kafka.operations.outboxes import has_outbox, named_outboxes, slice_of
@@ -33,6 +34,7 @@ _SHOWN = 100
 """Maximum number of rows that the page lists."""
 _LAST = "last"
 """Name of the form field that contains the value of :attr:`Selected.last`."""
+_TOO_LARGE = Q(code=error_codes.MSG_SIZE_TOO_LARGE)
 _LONGEST_NUMBER = 19
 """A posted number must have fewer digits than this, so that a column of the database can hold it."""
 
@@ -145,7 +147,7 @@ def _plan(change: ParkedChange, selected: Selected, before: str = "") -> ActionP
 def _remedies(rows: Sequence[ParkedRecord], size: int | None) -> Iterator[str]:
     """
     Yield a sentence for each error code of ``rows``, with what to do before their release. ``size``: bytes of the
-    largest row that would be released; None: unknown.
+    largest row that exceeds its topic's limit; None: unknown.
     """
     for code in dict.fromkeys(row.code for row in rows):
         text = gettext("What to do about %(code)s before the release: %(remedy)s")
@@ -188,7 +190,7 @@ class Selected:
     time, so that rows that were parked after the plan was shown are not changed.
     """
     size: int | None
-    """The size of the largest of the rows, in bytes; None: unknown."""
+    """The size of the largest row that exceeds its topic's limit, in bytes; None: there is none, or it is unknown."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Selected | None:
@@ -210,5 +212,5 @@ class Selected:
         rows: ParkedRecordQuerySet = parked.matching(ids=list(map(int, ids)), topics=topics, code=code)
         if last:
             rows = rows.filter(parked_at__lte=int(last))
-        found = rows.order_by().aggregate(count=Count("pk"), last=Max("parked_at"), size=Max("size"))
+        found = rows.order_by().aggregate(count=Count("pk"), last=Max("parked_at"), size=Max("size", filter=_TOO_LARGE))
         return cls(rows=rows, count=found["count"], last=found["last"] or 0, size=found["size"])

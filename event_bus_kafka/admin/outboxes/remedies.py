@@ -15,7 +15,7 @@ from event_bus_kafka.trouble import Trouble
 
 _ROOM, _ROUNDED_TO = 1.05, 1000
 """
-Room for headers and framing, which Kafka counts: a limit of bytes that a page names is at least this many times the
+Room for framing, which Kafka counts: a limit of bytes that a page names is at least this many times the
 size of an event in the outbox, rounded up to a multiple of the second number.
 """
 
@@ -95,5 +95,5 @@ def _least(size: int | None) -> str:
     if size is None:
         return gettext("well above the bytes in the reason")
     least = ceil(size * _ROOM / _ROUNDED_TO) * _ROUNDED_TO
-    about = {"least": charts.count(least), "size": charts.count(size)}
+    about = {"least": str(least), "size": charts.count(size)}  # the first may be copied into a setting
     return gettext("at least %(least)s (the largest event has %(size)s, and Kafka adds some)") % about

@@ -89,9 +89,9 @@ def _marked(receiver: ReceiverView, workers_url: str, *, has_letters: bool) -> M
         return Marked(text=gettext("circuit open: its events are held"), mark="bad")
     if receiver.is_slow:
         return Marked(text=gettext("slow"), mark="bad", url=slow_url)
-    if receiver.has_worker and receiver.held_up_by:
-        text = gettext("receives, held up by %(receiver)s") % {"receiver": shown(receiver.held_up_by)}
-        return Marked(text=text, mark="idle", url=slow_url)
+    if receiver.has_worker and receiver.slow_beside:
+        text = gettext("receives; %(receiver)s, which gets the same events, is slow")
+        return Marked(text=text % {"receiver": shown(receiver.slow_beside)}, mark="idle", url=slow_url)
     if receiver.has_worker:
         return Marked(text=gettext("receives"), mark="idle" if has_letters else "good")
     if not settings.heartbeat:

@@ -65,7 +65,7 @@ def not_ready(group: str, known: Sequence[WorkerRun]) -> str:
         return ""
     why = "; ".join(dict.fromkeys(text for several in obstacles for text in several or ()))
     whose = f" of group {group}" if group else ""
-    return f"No worker{whose} is ready ({why}): the replay is slow, or waits, until that is mended."
+    return f"No worker{whose} is ready ({why}): until that is mended, the replay may be slow, or wait."
 
 
 def _could_take(worker: WorkerRun, request: ReplayRequest, run: RequestedRun | None) -> bool:

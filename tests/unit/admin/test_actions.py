@@ -190,7 +190,7 @@ def test_the_confirmation_page_lists_parked_events_with_their_ids_types_and_time
         moment_of(ParkedRecord.objects.latest("pk").parked_at),
     ]
     assert (
-        f"What to do about {CODE} before the release: Set the topic&#x27;s max.message.bytes to at least 1,000 (the"
+        f"What to do about {CODE} before the release: Set the topic&#x27;s max.message.bytes to at least 1000 (the"
         in unbroken(asked.content.decode())
     )
 

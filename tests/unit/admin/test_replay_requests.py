@@ -444,7 +444,7 @@ def test_the_plan_and_the_pages_of_a_waiting_replay_request_say_that_no_worker_i
     beat(uuid4(), receiver, obstacles=["slow receiver: app.grade"])
     pages = [text_of(client.get(url).content.decode()) for url in (LIST, f"{LIST}{request.pk}/")]
     for told in (*pages, requests.obstacle_before("mail", [])):
-        assert "No worker of group mail is ready (slow receiver: app.grade): the replay is slow" in told
+        assert "No worker of group mail is ready (slow receiver: app.grade): until that is mended, the replay" in told
     beat(uuid4(), receiver, obstacles=[])
     assert requests.obstacle_before("mail", []) == ""
     assert "is ready" not in text_of(client.get(LIST).content.decode())
