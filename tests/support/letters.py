@@ -81,15 +81,16 @@ def letter_of(
     group: str = "mail",
     failed_at: datetime = FAILED_AT,
     error: str = "ValueError",
+    place: str = "",
 ) -> Letter:
-    """Return a dead letter for which ``receivers`` failed."""
+    """Return a dead letter for which ``receivers`` failed. ``place``: where they raised their exceptions."""
     event_type, event_id = identity(record)
     return Letter(
         group=group,
         record=record,
         event_type=event_type,
         event_id=event_id,
-        failures=tuple(Failure(receiver=name, error=error) for name in receivers or [""]),
+        failures=tuple(Failure(receiver=name, error=error, place=place) for name in receivers or [""]),
         attempts=5,
         failed_at=failed_at,
     )

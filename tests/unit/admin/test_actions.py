@@ -195,6 +195,13 @@ def test_the_confirmation_page_lists_parked_events_with_their_ids_types_and_time
     )
 
 
+def test_the_limit_that_the_confirmation_page_names_ignores_rows_parked_for_other_reasons() -> None:
+    rows = [*_park(1, size=2_000_000), *(pk + 1 for pk in _park(1))]
+    ParkedRecord.objects.filter(pk=rows[1] - 1).update(id=rows[1], code="INVALID_RECORD", size=9_000_000)
+    asked = client_with(*Right).post(url(ParkedRecord, "release"), {"database": "default", "row": rows})
+    assert "max.message.bytes to at least 2100000 (the" in unbroken(asked.content.decode())
+
+
 def test_no_confirmation_is_offered_for_rows_that_are_no_longer_parked() -> None:
     asked = client_with(*Right).post(url(ParkedRecord, "release"), {"database": "default", "row": "1"}).content.decode()
     assert "None of these events is parked any more" in asked

@@ -136,6 +136,13 @@ def test_the_page_of_a_letter_masks_event_data_and_has_no_actions_for_users_who_
     assert client_with(Right.VIEW).get(f"{LIST}{'9' * 30}/").status_code == 404
 
 
+def test_the_page_of_a_letter_says_what_to_look_for_in_the_log_only_if_a_receiver_raised_an_exception() -> None:
+    raised, unread = stored(record_of(7, offset=1), MAIL, place="mail.py:8 in send"), stored(record_of(7, offset=2))
+    client = client_with(Right.VIEW)
+    assert f"look for message_id={raised.event_id}." in unbroken(client.get(f"{LIST}{raised.pk}/").content.decode())
+    assert "look for" not in unbroken(client.get(f"{LIST}{unread.pk}/").content.decode())
+
+
 def test_the_page_of_a_letter_says_why_it_shows_no_key_and_no_data() -> None:
     letter = stored(record_of(7, key=None, value=None), MAIL)
     shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode()
