@@ -107,7 +107,9 @@ class EventsPage(Page):
         return self.draw(request, "event_type", event_type, context)
 
     def _letters(self, event_type: str) -> Linked:
-        """Return a link to the dead letters of an event type that exist now, which may be fewer than were counted."""
+        """
+        Return a link to the present dead letters of an event type. There may be fewer of them than the history counts.
+        """
         page = self.page_of(DeadLetter)
         return Linked(text=gettext("those that wait now"), url=f"{page.url()}?{urlencode({'event_type': event_type})}")
 
@@ -195,7 +197,7 @@ def _volume(volume: Mapping[str, int], letters: Linked | None) -> Facts:
 
 
 def _place(item: tuple[str, int]) -> tuple[int, str]:
-    """Return the place of an outcome with its number, to sort by. Unknown outcomes come last."""
+    """Return the key by which an outcome with its number is sorted. Unknown outcomes come last."""
     outcome, _number = item
     return _ORDER.index(outcome) if outcome in _ORDER else len(_ORDER), outcome
 

@@ -34,7 +34,7 @@ _REGISTRY_BACKOFF = 1.0
 _NO_SHARD = -1
 _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
-"""Maximum bytes of a request, according to librdkafka's default options."""
+"""Maximum number of bytes in a request, according to librdkafka's default options."""
 _LEAST_BYTES, _MOST_BYTES = 1_000, 1_000_000_000
 """
 The smallest and the largest value of ``message.max.bytes`` that librdkafka accepts. The limit of a topic may be larger,

@@ -61,7 +61,7 @@ class _Read:
     neglects: Sequence[Neglect]
 
     def has(self, kind: NeglectKind, subject: str) -> bool:
-        """Return whether something is neglected, as the overview says."""
+        """Return whether ``neglects`` contains a neglect of the kind ``kind`` about ``subject``."""
         return any((one.kind, one.subject) == (kind, subject) for one in self.neglects)
 
 
