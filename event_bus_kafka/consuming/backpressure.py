@@ -81,8 +81,8 @@ class Backpressure:
     def _tell(self, paused: list[PartitionProgress], now: float) -> None:
         """
         Emit WindowFull if the position of a paused partition has not moved for a long time. Also note the partition in
-        ``health``, with the record for which it waits. A partition whose position moves is not noted, because it is
-        only slow.
+        ``health``, and whether it waits for a record or for its commit. A partition whose position moves is not noted,
+        because it is only slow.
         """
         for partition in paused:
             position, since = partition.stood_at

@@ -99,8 +99,8 @@ def discard() -> ParkedChange:
 
 def confirm_and_change(page: Page, request: HttpRequest, change: ParkedChange) -> HttpResponse:
     """
-    Ask the user to confirm a change to the posted rows. After the confirmation, change rows for about :data:`_SECONDS`.
-    If rows remain, ask whether to continue. Each confirmed HTTP request writes its result to Django's history.
+    If the POST is confirmed, change the posted rows for about :data:`_SECONDS`; otherwise ask for confirmation. If rows
+    remain after this time, ask whether to continue. Each confirmed HTTP request writes its result to Django's history.
     """
     selected = Selected.of(request)
     if selected is None:
