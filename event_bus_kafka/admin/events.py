@@ -126,7 +126,7 @@ class EventsPage(Page):
         return {"form": {"url": self.url("where"), "topics": sorted(map(full_topic, topics))}}
 
     def _types(self, several: Sequence[EventTypeView], volumes: Volumes) -> Table:
-        """Return the table of event types. It has only columns that say something about one of the types."""
+        """Return the table of event types. Columns that would be empty for all types are left out."""
         period = {"period": _period()}
 
         def numbers(*outcomes: str) -> list[Cell]:

@@ -80,9 +80,9 @@ class Backpressure:
 
     def _tell(self, paused: list[PartitionProgress], now: float) -> None:
         """
-        Emit WindowFull if the position of a paused partition has not moved for a long time. Also note the partition in
-        ``health``, and whether it waits for a record or for its commit. A partition whose position moves is not noted,
-        because it is only slow.
+        Emit WindowFull if the position of a paused partition has not moved for a long time. Also note in ``health`` for
+        which record the partition waits, or that it waits for its commit. A partition whose position moves is not
+        noted, because it is only slow.
         """
         for partition in paused:
             position, since = partition.stood_at

@@ -22,8 +22,8 @@ _Partition = tuple[WorkerRun, dict[str, Any]]
 
 def partitions_tables(group: GroupView) -> tuple[Table, Table | None]:
     """
-    Return a table of the group's partitions, and None. If many partitions have no lag, the table omits these, and a
-    second table with them takes the place of None. The partitions with the largest lag come first.
+    Return one or two tables of the group's partitions; None stands for a missing second table. If many partitions have
+    no lag, these are in the second table, and not in the first. The partitions with the largest lag come first.
     """
     several = sorted(group.partitions, key=lambda pair: -(pair[1]["lag"] or 0))
     without = [pair for pair in several if _is_finished(pair[1])]
