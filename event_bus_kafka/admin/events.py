@@ -126,7 +126,10 @@ class EventsPage(Page):
         return {"form": {"url": self.url("where"), "topics": sorted(map(full_topic, topics))}}
 
     def _types(self, several: Sequence[EventTypeView], volumes: Volumes) -> Table:
-        """Return the table of event types. Columns that would be empty for all types are left out."""
+        """
+        Return the table of event types. Columns about sending are left out if no type has a route, and columns about
+        receiving if no type has a receiver.
+        """
         period = {"period": _period()}
 
         def numbers(*outcomes: str) -> list[Cell]:

@@ -50,8 +50,8 @@ class Backpressure:
 
     def need_commit(self, partitions: Partitions) -> bool:
         """
-        Return whether any window contains the maximum number of records, and at least half of this number only wait for
-        a commit.
+        Return whether any window contains the maximum number of records, and at least half of these are finished and
+        wait only for a commit.
         """
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 

@@ -15,8 +15,8 @@ from event_bus_kafka.trouble import Trouble
 
 _ROOM, _ROUNDED_TO = 1.05, 1000
 """
-Pages recommend a limit in bytes: the size of the largest event in the outbox, times the first number, rounded up to a
-multiple of the second number. The surplus is for headers and framing, because Kafka counts these, too.
+Pages recommend a limit in bytes: the size of the largest parked event, times the first number, rounded up to a multiple
+of the second number. The surplus is for headers and framing, because Kafka counts these, too.
 """
 
 
