@@ -81,8 +81,8 @@ class Case:
     """Topics that a worker reads from their beginning. Their names and a new group are passed as arguments."""
     topic: str = ""
     """
-    Beginning of the name of a topic that is created in each round and passed as an argument; empty if the case needs no
-    new topic.
+    Prefix of a topic's name. In each round, a new topic is created; its full name and a new group are passed as
+    arguments. Empty: the case needs no new topic.
     """
     database: str = ""
     """Vendor of the database; empty: SQLite in memory, without this package's app."""

@@ -22,9 +22,7 @@ class Plan:
     heap: int
     """Number of objects that are created before a worker starts."""
     seconds: float
-    """
-    Seconds for which an idle process is measured. In other cases: seconds for which events are sent at a given rate.
-    """
+    """Seconds for which an idle process is measured, and for which events are sent to measure their latency."""
     settle: float
     """Seconds that a process gets after its start to become idle."""
     hold: float

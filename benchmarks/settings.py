@@ -1,6 +1,7 @@
 """
-Settings of a measured process. They are like a service's in production, with either package. The environment variable
-``BENCHMARK`` contains, as JSON, the settings that differ from case to case.
+Settings of a measured process. They are like the settings of a service in production that uses this package or
+edx-event-bus-kafka. The environment variable ``BENCHMARK`` contains, as JSON, the settings that differ from case to
+case.
 """
 
 import json

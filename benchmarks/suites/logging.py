@@ -14,7 +14,7 @@ LOGGING: Mapping[str, Mapping[str, Any]] = {
 }
 """
 Name of a level of logging → the settings for it. The levels are INFO with audit lines (the default), INFO without audit
-lines, and WARNING, at which nothing is logged here.
+lines, and WARNING. At WARNING, the measured processes log nothing.
 """
 
 

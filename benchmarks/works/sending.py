@@ -23,7 +23,7 @@ from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.wire.cloudevents import to_headers
 
 _KEPT = 1_000
-"""Number of learners whose certificates are created once and used repeatedly."""
+"""Maximum number of learners whose certificates are kept for further events."""
 Send = Callable[[str, list[Sample]], Callable[[], None]]
 """
 A function that prepares the sending of events to a topic. It returns a function that sends the events and waits until

@@ -42,19 +42,22 @@ class ActionPlan:
     back: str = ""
     """The URL to which the user is redirected after the action; empty: the page on which the action began."""
     instead: Posting | None = None
-    """A button for another action, which posts the fields of the first POST."""
+    """
+    A button for another action. It posts the fields of the POST that started this action. None: there is no such
+    button.
+    """
     fields: Mapping[str, str] = attrs.field(factory=dict)
     """
-    Fields that the confirmation posts in addition to the fields of the first POST, so that the action changes only rows
-    that the plan showed.
+    Fields that the confirmation posts in addition to the fields of the POST that started the action. With them, the
+    action changes only rows that the plan showed.
     """
 
 
 def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply: Callable[[], str]) -> HttpResponse:
     """
-    Handle a POST that starts an action. If it is not confirmed, or the plan is empty, return a page that shows the plan
-    and asks for confirmation; this page posts all fields of the first POST again. Otherwise call ``apply``, show its
-    result and write it to Django's history.
+    Handle a POST that starts or confirms an action. If it does not confirm the action, or the plan is empty, return a
+    page that shows the plan and asks for confirmation; the page's form repeats all fields of the POST. Otherwise call
+    ``apply``, show its result and write it to Django's history.
 
     ``apply`` returns a sentence with the action and the number of rows, without event data.
     """

@@ -34,9 +34,9 @@ def ago(seconds: float) -> str:
 def moment(time: datetime, *, has_seconds: bool = True) -> str:
     """
     Return ``time`` in the user's time zone, with the zone's name: ``2026-11-30 17:20:05 UTC``. The pages write all
-    times like this, in every language, so that a time can be compared with those in logs and of other hosts. Without
-    ``USE_TZ``, Django reads naive times from the database; a naive ``time`` is taken as a time in TIME_ZONE.
-    ``has_seconds``: False leaves out the seconds.
+    times like this, in every language, so that users can compare them with times in logs. Without ``USE_TZ``, Django
+    reads naive times from the database; a naive ``time`` is taken as a time in TIME_ZONE. ``has_seconds``: False leaves
+    out the seconds.
     """
     local = _local(time)
     return f"{local.replace(tzinfo=None).isoformat(' ', 'seconds' if has_seconds else 'minutes')} {_zone(local)}"

@@ -48,13 +48,13 @@ class DrawnLine:
     """The number of the series, from 1 on, which selects the colour and the dashes."""
     caption: str
     """
-    The label of the series with its largest value, or with ``none counted`` if all its values are 0 or missing. The
-    label alone if the chart has no number above 0, which the chart says once.
+    The label of the series with its largest value, or with ``none counted`` if all its values are 0 or missing. If no
+    series of the chart has a number above 0, only the label.
     """
     points: str
     """
-    Points for SVG's ``polyline``. Empty if all values are 0 or missing: lines at 0 would hide each other. A single
-    value is a point twice, from which SVG's round line caps make a dot.
+    Points for SVG's ``polyline``. Empty if all values are 0 or missing: lines at 0 would hide each other. If there is a
+    single value, its point occurs twice, so that SVG's round line caps make a dot.
     """
     is_dot: bool
 
@@ -79,7 +79,10 @@ class Chart:
 
     @property
     def top(self) -> str:
-        """The largest number of all series, as text; ``none counted`` or ``none yet`` if all are 0 or missing."""
+        """
+        The largest number of all series, as text. If all numbers are 0 or missing: ``none counted`` if ``is_current``,
+        otherwise ``none yet``.
+        """
         if self._most:
             return gettext("peak %(top)s") % {"top": self.say(self._most)}
         return gettext("none counted") if self.is_current else gettext("none yet")
@@ -87,8 +90,8 @@ class Chart:
     @property
     def empty(self) -> str:
         """
-        A sentence that says that all numbers are 0 or missing; empty if there is a number above 0. It does not speak of
-        the last slot, whose counts some processes may not have written yet.
+        A sentence that says that no number is above 0; empty if a number is above 0. The sentence makes no claim about
+        the last slot, because some processes may not have written its counts yet.
         """
         if self._most:
             return ""

@@ -107,7 +107,9 @@ class EventsPage(Page):
         return self.draw(request, "event_type", event_type, context)
 
     def _letters(self, event_type: str) -> Linked:
-        """Return a link to the dead letters of an event type that exist now, which may be fewer than were counted."""
+        """
+        Return a link to the present dead letters of an event type. There may be fewer of them than the history counts.
+        """
         page = self.page_of(DeadLetter)
         return Linked(text=gettext("those that wait now"), url=f"{page.url()}?{urlencode({'event_type': event_type})}")
 
@@ -124,7 +126,10 @@ class EventsPage(Page):
         return {"form": {"url": self.url("where"), "topics": sorted(map(full_topic, topics))}}
 
     def _types(self, several: Sequence[EventTypeView], volumes: Volumes) -> Table:
-        """Return the table of event types. It has only columns that say something about one of the types."""
+        """
+        Return the table of event types. Columns about sending are left out if no type has a route, and columns about
+        receiving if no type has a receiver.
+        """
         period = {"period": _period()}
 
         def numbers(*outcomes: str) -> list[Cell]:
@@ -195,7 +200,7 @@ def _volume(volume: Mapping[str, int], letters: Linked | None) -> Facts:
 
 
 def _place(item: tuple[str, int]) -> tuple[int, str]:
-    """Return the place of an outcome with its number, to sort by. Unknown outcomes come last."""
+    """Return the key by which an outcome with its number is sorted. Unknown outcomes come last."""
     outcome, _number = item
     return _ORDER.index(outcome) if outcome in _ORDER else len(_ORDER), outcome
 

@@ -146,9 +146,9 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
 def beside(alias: str) -> Ask:
     """
-    Return a function that asks the database ``alias`` as :func:`of_database` says, for at most ``_LONGEST`` seconds. If
-    this is the database with the heartbeats, the function asks in this thread, without a time limit, because pages
-    cannot be shown without the answer.
+    Return a function that asks the database ``alias``, for at most ``_LONGEST`` seconds; see :func:`of_database`. For
+    the database with the heartbeats, the function asks in this thread, without a time limit, because pages cannot be
+    shown without the answer.
     """
     return here if alias == router.db_for_write(Heartbeat) else of_database(alias, _LONGEST)
 

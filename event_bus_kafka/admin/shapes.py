@@ -8,8 +8,9 @@ import attrs
 
 _MEDIUM, _LONG = 14, 40
 """
-Texts with more characters than these need more room than others: on a phone, two columns, or the whole width. The age
-of a running worker's heartbeat, such as ``12 seconds ago``, has no more than the first, so that fields do not move.
+Numbers of characters. On a phone, a text that is longer than the first number gets the width of two columns, and a text
+that is longer than the second number gets the whole width. The age of a running worker's heartbeat, such as
+``12 seconds ago``, is not longer than the first number, because fields must not move when the age changes.
 """
 
 
@@ -47,7 +48,10 @@ class Posting:
     label: str
     action: str
     about: str = ""
-    """The thing that the button is about, for screen readers: labels of buttons repeat in a table."""
+    """
+    The thing that the button is about. Only screen readers read it out, because several buttons of a table have the
+    same label.
+    """
     fields: Mapping[str, str] = attrs.field(factory=dict)
     is_final: bool = False
     """Whether the action cannot be undone. Such buttons are red."""
@@ -117,7 +121,7 @@ class Table:
     shows_caption: bool = True
     """False if a heading above the table repeats the caption."""
     numbers: Sequence[str] = ()
-    """The columns whose cells are numbers, which end at the same edge."""
+    """Names of the columns that contain numbers. Their cells are aligned at the end."""
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -127,8 +131,9 @@ class Table:
     @property
     def labelled(self) -> list[list[tuple[str, str, Cell]]]:
         """
-        The rows, with the name and the CSS classes of its column beside each cell. Narrow pages show a row as a list of
-        names and cells. The longest text of a column decides how much room its cells have, so that all rows are alike.
+        The rows. Each cell comes after the name and the CSS classes of its column, because narrow pages show a row as a
+        list of names and cells. The longest text of a column decides how much room all cells of the column have, so
+        that all rows are alike.
         """
         columns = [
             (column, f"{_room(max(len(str(row[index])) for row in self.rows))} {header}".strip())

@@ -34,7 +34,7 @@ _REGISTRY_BACKOFF = 1.0
 _NO_SHARD = -1
 _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
-"""Maximum bytes of a request, according to librdkafka's default options."""
+"""Maximum number of bytes in a request, according to librdkafka's default options."""
 _LEAST_BYTES, _MOST_BYTES = 1_000, 1_000_000_000
 """
 The smallest and the largest value of ``message.max.bytes`` that librdkafka accepts. The limit of a topic may be larger,
@@ -47,9 +47,9 @@ be practically unlimited, because a request that fails for lack of retries does 
 """
 MISSING_AFTER = 0.5
 """
-Seconds after which librdkafka may report that a topic is missing. It asks the brokers once a second, so the report
-comes before the topic counts as silent. A missing topic has a shorter first backoff than a silent topic. Therefore the
-rows wait for a shorter time if the topic is created soon.
+Seconds after which librdkafka may report that a topic is missing. It asks the brokers once a second, so a relay learns
+that the topic is missing before it would treat the topic as silent. A missing topic has a shorter first backoff than a
+silent topic. Therefore rows wait for a shorter time if the topic is created soon.
 """
 _OWN_OPTIONS: Options = {
     "topic.metadata.propagation.max.ms": round(MISSING_AFTER * 1000),

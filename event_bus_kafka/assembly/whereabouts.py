@@ -24,8 +24,8 @@ _REQUEST_TIMEOUT = 10.0
 """Time limit of one request to Kafka, in seconds."""
 _SHARE_OF_LETTERS = 0.15
 """
-Share of the search's time limit. If a database does not answer within this share, dead letters are assumed to be in its
-table.
+Share of the search's time limit. If the database of dead letters does not answer within this share, dead letters are
+assumed to be in its table.
 """
 
 

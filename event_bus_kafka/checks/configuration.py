@@ -36,8 +36,8 @@ _ENTRY_POINTS: dict[Setting[str | None], str] = {
 
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Check that each setting has an accepted value and a known name, that dotted paths can be imported, and that no
-    credentials lack one half.
+    Check that each setting has an accepted value and a known name, and that dotted paths can be imported. Also check
+    that each API key is set together with its API secret.
     """
     return [*_wrong_values(), *_unknown_names(), *_broken_paths(), *_half_credentials()]
 

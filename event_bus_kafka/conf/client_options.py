@@ -31,8 +31,8 @@ _CLASSIC_BOUNDS: Options = {
 }
 _MARGIN = 30.0
 """
-Seconds that are added to a worker's longest wait for receivers. The group removes a member that has not polled for the
-sum of both. If the sum is less than five minutes, this limit is five minutes.
+Seconds that are added to a worker's longest wait for receivers. By default, the group removes a member that has not
+polled for the sum of these two durations, or for five minutes if the sum is less.
 """
 _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}

@@ -26,8 +26,8 @@ def short_topic(topic: str) -> str:
 
 def retry_by_name() -> dict[str, dict[str, Any]]:
     """
-    Return EVENT_BUS_KAFKA_RETRY_BY with two names for each key, which may be an event type or a topic: the key itself,
-    and the key as a full topic name.
+    Return EVENT_BUS_KAFKA_RETRY_BY with each key under two names: unchanged, and as a full topic name. A key may be an
+    event type or a topic.
     """
     given = settings.retry_by
     return {full_topic(name): changes for name, changes in given.items()} | given

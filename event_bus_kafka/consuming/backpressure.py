@@ -50,8 +50,8 @@ class Backpressure:
 
     def need_commit(self, partitions: Partitions) -> bool:
         """
-        Return whether any window contains the maximum number of records, and at least half of this number only wait for
-        a commit.
+        Return whether any window contains the maximum number of records, and at least half of these are finished and
+        wait only for a commit.
         """
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
@@ -80,9 +80,9 @@ class Backpressure:
 
     def _tell(self, paused: list[PartitionProgress], now: float) -> None:
         """
-        Emit WindowFull if the position of a paused partition has not moved for a long time. Also note the partition in
-        ``health``, with the record for which it waits. A partition whose position moves is not noted, because it is
-        only slow.
+        Emit WindowFull if the position of a paused partition has not moved for a long time. Also note in ``health`` for
+        which record the partition waits, or that it waits for its commit. A partition whose position moves is not
+        noted, because it is only slow.
         """
         for partition in paused:
             position, since = partition.stood_at

@@ -22,7 +22,7 @@ from event_bus_kafka.telemetry.events import CommitFailed, OffsetsCommitted
 
 _AGAIN_AFTER = 0.1
 _LAST_CHANCE = 2.0
-"""Maximum seconds for which the last commit of revoked partitions may delay the group's rebalance."""
+"""Maximum number of seconds for which the last commit of revoked partitions may delay the group's rebalance."""
 
 
 @attrs.define(eq=False)

@@ -37,8 +37,8 @@ _SERVE_EVERY = 1.0
 """Seconds between two polls while no record may be read. Without polls the group would exclude the consumer."""
 _BUSY_POLL = 0.05
 """
-Maximum seconds of one poll while receivers run. It is short, because only the polling thread moves positions past
-finished records.
+Maximum number of seconds of one poll while receivers run. It is small, because only the polling thread moves positions
+past finished records.
 """
 _LOOK_AT_ENDS_EVERY = 1.0
 """Seconds between two updates of the partitions' end offsets."""

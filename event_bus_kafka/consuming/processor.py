@@ -55,7 +55,7 @@ class Processor:
     """Returns the name of a topic without the prefix that ``EVENT_BUS_TOPIC_PREFIX`` sets."""
     skip_unknown_types: bool = True
     decoded_bytes: int = DECODED_BYTES
-    """Maximum bytes of memory that one decoded record may use."""
+    """Maximum number of bytes of memory that one decoded record may use."""
     connection_max_age: float = 60.0
     """Age in seconds at which a database connection is closed before the next attempt."""
     is_child_of_sender: bool = False

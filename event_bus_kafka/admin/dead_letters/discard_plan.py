@@ -23,10 +23,10 @@ def action_plan(
     plan: DiscardPlan, meant: Meant, replays: Sequence[OpenReplay], *, before: Discarded | None, replay_url: str
 ) -> ActionPlan:
     """
-    Return the confirmation page of a discard of the letters ``meant``. ``replays``: the requests that have still to
-    replay some of them. ``before``: the result of the previous request, if that had not enough time for all letters;
-    None: this is the first request. ``replay_url``: the URL of the page that plans a replay; empty: the user may not
-    replay.
+    Return the confirmation page of a discard of the letters ``meant``. ``replays``: the replay requests that have still
+    to replay some of these letters. ``before``: the result of the previous HTTP request, if that request had not enough
+    time for all letters; otherwise None. ``replay_url``: the URL of the page that plans a replay; empty: the user may
+    not replay.
     """
     letters = number_of(plan.count)
     said = [

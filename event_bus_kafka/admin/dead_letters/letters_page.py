@@ -86,8 +86,8 @@ class DeadLettersPage(Page):
     ) -> HttpResponse:
         """
         Ask for confirmation of a discard, and show how many letters would be deleted. ``until``: the time in the field
-        :data:`UNTIL`; None: no plan was shown before. ``before``: the result of the previous request, if that had not
-        enough time for all letters.
+        :data:`UNTIL`; None: no plan was shown before. ``before``: the result of the previous HTTP request, if that
+        request had not enough time for all letters; otherwise None.
         """
         plan = discarding.plan(meant.until(until))
         if plan.until is None:

@@ -103,8 +103,8 @@ def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | Non
 
 def _following(filters: Filters, following: object) -> Mapping[str, Any] | None:
     """
-    Return the fields and the URL of the link to the next page; None: there is no next page. ``url`` is empty for a
-    search, whose fields are posted instead.
+    Return the fields and the URL of the link to the next page; None: there is no next page. The URL is empty for a
+    search, because the fields of a search are posted instead.
     """
     if following is None:
         return None

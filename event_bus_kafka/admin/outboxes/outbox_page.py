@@ -61,7 +61,7 @@ class _Read:
     neglects: Sequence[Neglect]
 
     def has(self, kind: NeglectKind, subject: str) -> bool:
-        """Return whether something is neglected, as the overview says."""
+        """Return whether ``neglects`` contains a neglect of the kind ``kind`` about ``subject``."""
         return any((one.kind, one.subject) == (kind, subject) for one in self.neglects)
 
 
@@ -95,11 +95,13 @@ class OutboxPage(Page):
         return self.draw(request, "outbox", self.title, context)
 
     def release(self, request: HttpRequest) -> HttpResponse:
-        """Ask for confirmation; once it is given, move the selected parked rows back into the outbox."""
+        """
+        Move the selected parked rows back into the outbox if the POST is confirmed; otherwise ask for confirmation.
+        """
         return confirm_and_change(self, request, release())
 
     def discard(self, request: HttpRequest) -> HttpResponse:
-        """Ask for confirmation; once it is given, delete the selected parked rows permanently."""
+        """Delete the selected parked rows permanently if the POST is confirmed; otherwise ask for confirmation."""
         return confirm_and_change(self, request, discard())
 
     def _drawn(self, read: _Read, may_release: bool, may_discard: bool) -> dict[str, Any]:

@@ -101,8 +101,8 @@ def discard() -> ParkedChange:
 
 def confirm_and_change(page: Page, request: HttpRequest, change: ParkedChange) -> HttpResponse:
     """
-    Ask the user to confirm a change to the posted rows. After the confirmation, change rows for about :data:`_SECONDS`.
-    If rows remain, ask whether to continue. Each confirmed request writes its result to Django's history.
+    If the POST is confirmed, change the posted rows for about :data:`_SECONDS`; otherwise ask for confirmation. If rows
+    remain after this time, ask whether to continue. Each confirmed HTTP request writes its result to Django's history.
     """
     selected = Selected.of(request)
     if selected is None:
@@ -123,8 +123,8 @@ def confirm_and_change(page: Page, request: HttpRequest, change: ParkedChange) -
 
 def _plan(change: ParkedChange, selected: Selected, before: str = "") -> ActionPlan:
     """
-    Return the page that asks for confirmation. ``before``: sentence about the result of the previous request; empty for
-    the first request.
+    Return the page that asks for confirmation. ``before``: sentence about the result of the previous HTTP request;
+    empty for the first one.
     """
     rows = list(selected.rows.order_by("pk").only(*COLUMNS)[:_SHOWN])
     if not selected.count:

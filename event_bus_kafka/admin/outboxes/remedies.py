@@ -15,8 +15,8 @@ from event_bus_kafka.trouble import Trouble
 
 _ROOM, _ROUNDED_TO = 1.05, 1000
 """
-Room for framing, which Kafka counts: a limit of bytes that a page names is at least this many times the
-size of an event in the outbox, rounded up to a multiple of the second number.
+Pages recommend a limit in bytes: the size of the largest parked event, times the first number, rounded up to a multiple
+of the second number. The surplus is for framing, which Kafka counts, too.
 """
 
 
@@ -25,7 +25,7 @@ class HeldRemedy:
     """The remedy for a held topic."""
 
     sentence: str | Promise
-    """The remedy; if there is a command, the words before it."""
+    """The remedy. If the remedy has a command, this text stands before the command."""
     command: str = ""
     more: str | Promise = ""
     """Sentences after the command."""

@@ -50,8 +50,9 @@ def findings_of(
     page: Page, neglects: Sequence[Neglect], waits: Waiting, runs: Sequence[WorkerRun]
 ) -> Iterator[OverviewFinding]:
     """
-    Yield an entry for all workers of a group, or relays of a database, that are not ready for the same reason; for each
-    neglect; and for each outbox whose rows wait for too long although a relay runs, which is no neglect.
+    Yield three kinds of entries. First, one for all workers of a group, or all relays of a database, that are not ready
+    for the same reason. Then one for each neglect. Last, one for each outbox whose rows have waited for too long,
+    unless a neglect says so already.
     """
     yield from _unready(page, runs)
     for neglect in neglects:

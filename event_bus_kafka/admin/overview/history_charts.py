@@ -32,8 +32,8 @@ class ShownTime:
 
     def begins(self, now: datetime) -> list[datetime]:
         """
-        Return the start of each slot. The last slot ends at ``now`` or before: a slot that is not over would look as if
-        fewer events came than before.
+        Return the start of each slot. The last slot ends at ``now`` or before, because an unfinished slot would look as
+        if the number of events had dropped.
         """
         end = int(now.timestamp()) // self.step * self.step
         return [datetime.fromtimestamp(end - index * self.step, UTC) for index in range(self.slots, 0, -1)]
@@ -103,7 +103,7 @@ class _History:
         return [sum(one.count for one in several) for several in zip(*map(self._of, outcomes), strict=True)]
 
     def rates(self, *outcomes: str) -> list[float | None]:
-        """Return the events a minute."""
+        """Return the numbers of events per minute."""
         return [(count or 0) / (self.step / _MINUTE) for count in self.counts(*outcomes)]
 
     def averages(self, outcome: str) -> list[float | None]:

@@ -128,7 +128,9 @@ def _facts(runs: list[WorkerRun], neglects: Sequence[Neglect]) -> list[tuple[str
 
 
 def _nobody(kind: str, neglects: Sequence[Neglect]) -> Marked:
-    """Return that none runs. Subscribed groups that need a worker are listed above, with commands."""
+    """
+    Return a text that says that no worker, or no relay, runs. Its mark is bad if a neglect says that one is needed.
+    """
     missed = catalogue.GROUP_WITHOUT_WORKER if kind == "consumer" else catalogue.OUTBOX_WAITS
     mark = "bad" if any(one.kind is missed for one in neglects) else "idle"
     return Marked(text=gettext("None runs."), note=start_relay() if kind == "relay" else start_worker(), mark=mark)

@@ -19,8 +19,9 @@ _SHOWN = 20
 
 def left_out_tables(planned: RequestPlan, letter_url: Callable[..., str]) -> list[Table]:
     """
-    Return the tables about letters that are left out. A reason that all of them share stands in a sentence. If nothing
-    would run for this reason, a list would only repeat the user's selection.
+    Return the tables about letters that are left out: one with the reasons, one with the letters. If all these letters
+    share one reason, the table of reasons is omitted, because a sentence names the reason. If, in addition, no letter
+    would be replayed, the table of letters is omitted, too, because it would only repeat the user's selection.
     """
     if not only_reason(planned):
         return [_reasons(planned), _left_out(planned, letter_url)]
@@ -28,7 +29,7 @@ def left_out_tables(planned: RequestPlan, letter_url: Callable[..., str]) -> lis
 
 
 def only_reason(planned: RequestPlan) -> str:
-    """Return the reason for which all the letters are left out that are left out; empty: they have several, or none."""
+    """Return the reason that all left-out letters share. Empty: there are several reasons, or no letter is left out."""
     reasons = {one.problem for one in planned.left_out}
     return on_the_page(reasons.pop()) if len(reasons) == 1 else ""
 

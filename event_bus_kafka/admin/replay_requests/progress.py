@@ -26,7 +26,7 @@ _LETTERS_SHOWN = 50
 _REASONS_SHOWN = 20
 _HISTORY_SHOWN = 20
 _FIRST_SHOWN = 10
-"""The page of a waiting request names the requests that workers do before it, at most this many."""
+"""Maximum number of other requests that the page of a waiting request names. Workers do these requests first."""
 _RARE = (LetterState.PARTLY, LetterState.UNKNOWN)
 """States of letters that the facts about a request leave out if no letter is in them."""
 Url = Callable[..., str]
@@ -108,7 +108,10 @@ def _prospects(found: Sequence[RequestReport]) -> Mapping[int, Prospect]:
 
 
 def _sentence(when: Prospect, url: Url | None) -> str:
-    """Return a text that says when a worker begins a request that waits; with links to other requests if ``url``."""
+    """
+    Return a text that says when a worker begins a request that waits. The text has links to other requests if ``url``
+    is given.
+    """
     whose = _("group %(group)s") % {"group": shown(when.group)} if when.group else _("this service")
     if not when.first:
         return _("A worker of %(whose)s takes it within a few seconds.") % {"whose": whose}
@@ -129,7 +132,10 @@ def _sentence(when: Prospect, url: Url | None) -> str:
 
 
 def _row(found: RequestReport, expected: Prospect | None, counted: Sequence[LetterState], url: Url) -> list[Cell]:
-    """Return a row. ``counted``: the states of letters whose numbers the row has."""
+    """
+    Return the row of a request. ``expected``: when a worker begins the request; None: the request does not wait, or an
+    obstacle is known. ``counted``: states of letters; the row has a number for each of them.
+    """
     request = found.request
     prospect = f"{_sentence(expected, None)} {expected.not_ready}".rstrip() if expected else ""
     return [

@@ -23,8 +23,8 @@ def missing_names(planned: RequestPlan) -> list[str]:
 
 def unknown_words(planned: RequestPlan, wish: Wish) -> str:
     """
-    Return the names to choose from if nothing would run because no receiver that listens to the events of the letters
-    has the name that the user typed; receivers for which letters wait are the first. Empty: there is another reason.
+    Return a sentence for a name that the user typed if no receiver with this name listens to the letters' events. The
+    sentence names the receivers that listen, first those for which letters wait. Empty: the name is not the problem.
     """
     listening, waiting = _listening(planned), _waiting(planned)
     names = sorted(listening, key=lambda name: (name not in waiting, name))
@@ -40,8 +40,8 @@ def unknown_words(planned: RequestPlan, wish: Wish) -> str:
 
 def refused_words(planned: RequestPlan, wish: Wish) -> str:
     """
-    Return a sentence that says which name keeps a replay from being requested. Empty: there is another reason, or no
-    receiver listens, so that another name would not help.
+    Return a sentence that says that no replay was requested because of the name that the user typed. Empty: the name is
+    not the reason, or no receiver listens to the letters' events, so that another name would not help.
     """
     if planned.requested or not _listening(planned) or not unknown_words(planned, wish):
         return ""

@@ -1,4 +1,4 @@
-"""Repeats on the plan of a run what the user has chosen, as this service has understood it."""
+"""Texts on the plan of a run that repeat the user's choices, as this service has understood them."""
 
 from __future__ import annotations
 

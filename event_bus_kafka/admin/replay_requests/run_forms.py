@@ -18,7 +18,10 @@ def _named(datalist: str) -> forms.TextInput:
 
 
 class RunForm(forms.Form):
-    """A base class of both forms, with the fields ``rate``, ``stop_after`` and ``reason``."""
+    """
+    The base class of :class:`TopicForm` and :class:`BackfillForm`, with the fields ``rate``, ``stop_after`` and
+    ``reason``.
+    """
 
     rate = forms.FloatField(
         label=_("At most this many events per second (empty: as fast as live events allow)"),
@@ -120,5 +123,5 @@ ASKING: dict[str, RunAsking] = {
 
 
 def shared_values(form: RunForm) -> dict[str, Any]:
-    """Return the values of the fields that both forms have, as arguments for ``RunWish``."""
+    """Return the values of the fields of :class:`RunForm`, as arguments for ``RunWish``."""
     return {name: form.cleaned_data[name] for name in ("rate", "stop_after", "reason", "group")}

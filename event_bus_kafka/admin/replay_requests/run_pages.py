@@ -24,7 +24,10 @@ from event_bus_kafka.operations.requested_runs.run_requests import are_possible,
 from event_bus_kafka.shown import shown
 
 _CHANGE = "change"
-"""Name of the form field of a POST that asks for the form with the choices of the plan, so that they can be changed."""
+"""
+Name of a form field. A POST with this field returns to the form, filled with the choices of the plan, so that the user
+can change them.
+"""
 
 
 class RunPages(Page):

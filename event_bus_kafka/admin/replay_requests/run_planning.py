@@ -43,8 +43,8 @@ Read = TypeVar("Read")
 
 PLACES = "places"
 """
-Name of the form field with the offsets of the plan that the user saw. The run reads only these, not records that come
-later.
+Name of the form field with the offsets of the plan that the user saw. The run reads only records with these offsets,
+not records that come later.
 """
 _READER = "replay_events"
 """A group id, which Kafka's client requires. Nothing is ever committed for this group."""
@@ -177,7 +177,8 @@ def names() -> dict[str, list[str]]:
 
 def lacks_sources() -> bool:
     """
-    Whether this service has no source for a backfill. False if sources cannot be imported: the plan shows that error.
+    Whether this service has no source for a backfill. False if sources cannot be imported, because the plan shows this
+    error.
     """
     try:
         return not all_sources()

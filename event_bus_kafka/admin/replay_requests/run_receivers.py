@@ -1,6 +1,6 @@
 """
-The receivers that a replay of a topic would call, as far as this service knows. Workers of the group decide it for each
-record, by the record's event type.
+The receivers that a replay of a topic would call, as far as this service knows. Workers of the group decide for each
+record, by the record's event type, which receivers they call.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ class CalledReceivers:
 
     @classmethod
     def of(cls, arguments: TopicArguments, receiver: str) -> CalledReceivers:
-        """``receiver``: the only receiver that the user has chosen; empty: all. Raises a database error."""
+        """
+        Return the receivers that a replay with ``arguments`` would call. ``receiver``: the only receiver that the user
+        has chosen; empty: all. Raises a database error.
+        """
         found: dict[str, list[str]] = {}
         for event_type in _event_types(arguments):
             for name in listening(event_type, receiver or None).receivers:
@@ -65,8 +68,8 @@ def receivers_table(arguments: TopicArguments, called: CalledReceivers) -> Table
 
 def basis(arguments: TopicArguments, receiver: str) -> str:
     """
-    Return a sentence that says for which event types the table has the receivers. ``receiver``: as for
-    :meth:`CalledReceivers.of`.
+    Return a sentence that says for which event types the table lists receivers, or that this service does not know the
+    event types of the topic. ``receiver``: as for :meth:`CalledReceivers.of`.
     """
     if arguments.event_type is not None:
         return _("The table has the receivers of the chosen event type: %(type)s.") % {

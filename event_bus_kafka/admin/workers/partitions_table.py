@@ -16,14 +16,14 @@ from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.shown import shown
 
 _MOST_WITHOUT_LAG = 8
-"""If more partitions than this have no lag, a table of their own shows them."""
+"""If more partitions than this have no lag, a second table shows them."""
 _Partition = tuple[WorkerRun, dict[str, Any]]
 
 
 def partitions_tables(group: GroupView) -> tuple[Table, Table | None]:
     """
-    Return the table of the group's partitions; if many have no lag, also a second table of these. The partitions with
-    the largest lag come first.
+    Return one or two tables of the group's partitions; None stands for a missing second table. If many partitions have
+    no lag, these are in the second table, and not in the first. The partitions with the largest lag come first.
     """
     several = sorted(group.partitions, key=lambda pair: -(pair[1]["lag"] or 0))
     without = [pair for pair in several if _is_finished(pair[1])]

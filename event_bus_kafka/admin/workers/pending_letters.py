@@ -44,7 +44,10 @@ class PendingLetters:
 
     @property
     def may_overlap(self) -> bool:
-        """Whether several receivers have dead letters. They may have the same ones, so their numbers have no sum."""
+        """
+        Whether several receivers have dead letters. If so, their numbers must not be added, because several receivers
+        may be pending for the same letter.
+        """
         return sum(count > 0 for count in (self.counts or {}).values()) > 1
 
     def link(self, receiver: str) -> Linked | None:

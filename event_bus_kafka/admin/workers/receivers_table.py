@@ -67,8 +67,8 @@ def receiver_state(
 ) -> Stacked:
     """
     Return the receiver's state, with a link to its dead letters. ``users``: paused receiver → the user who paused it;
-    None: the cell does not say who paused the receiver, and why. ``workers_url``: URL of the page of workers; empty:
-    the cell is on that page.
+    None: the cell says neither who paused the receiver nor why. ``workers_url``: URL of the page of workers; empty: the
+    cell is on that page.
     """
     link = letters.link(receiver.name)
     cells: list[str | Command | Linked | Marked] = [_marked(receiver, workers_url, has_letters=bool(link))]

@@ -89,8 +89,9 @@ def lag_of_group(group: GroupView) -> str:
 
 def _held_up_by(group: GroupView) -> Iterator[str | Linked]:
     """
-    Yield what keeps the group from its events; if no worker runs, the command that starts one. Slow receivers are
-    links to the part of the page that says where they are in the code.
+    Yield the obstacles that keep the group from its events. Before them, yield the command that starts a worker if none
+    runs and workers write heartbeats. An obstacle about a slow receiver is a link to the part of the page that says
+    where the receiver is in the code.
     """
     if not group.runs and settings.heartbeat:
         yield gettext("start a worker:")

@@ -99,13 +99,13 @@ class WorkersPage(Page):
 
     def pause(self, request: HttpRequest) -> HttpResponse:
         """
-        Ask for confirmation; once it is given, pause a receiver: until it is resumed, its events become dead letters.
-        Other receivers continue.
+        Pause a receiver if the POST is confirmed; otherwise ask for confirmation. Until the receiver is resumed, its
+        events become dead letters. Other receivers continue.
         """
         return self._change(request, plan_pause(request.POST.get("receiver", "")))
 
     def resume(self, request: HttpRequest) -> HttpResponse:
-        """Ask for confirmation; once it is given, end the pause of a receiver."""
+        """End the pause of a receiver if the POST is confirmed; otherwise ask for confirmation."""
         return self._change(request, plan_resume(request.POST.get("receiver", "")))
 
     def _change(self, request: HttpRequest, found: PausePlan | None) -> HttpResponse:
@@ -133,7 +133,7 @@ class WorkersPage(Page):
         return confirm_and_apply(self, request, plan, apply)
 
     def _urls(self, request: HttpRequest) -> Mapping[str, str]:
-        """Return the URLs of the actions ``pause`` and ``resume``; empty if the user may not do these."""
+        """Return the URLs of the actions ``pause`` and ``resume``; empty if the user has no right to these actions."""
         may_operate = Right.OPERATE.is_given_to(request.user)
         return {name: self.url(name) for name in ("pause", "resume")} if may_operate else {}
 
