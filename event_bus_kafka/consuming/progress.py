@@ -99,8 +99,8 @@ class Delivery:
 class Detached(Delivery):
     """
     A record outside of any assignment, such as the record of a dead letter. The scheduler orders it among the records
-    of its key. No committed offset depends on the record, because ``partition`` is a separate object, even if the
-    partition with this name is assigned.
+    of its key. No committed offset depends on the record, because ``partition`` is an object of its own, even if a
+    partition with the same name is assigned.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)

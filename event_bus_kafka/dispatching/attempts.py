@@ -74,8 +74,8 @@ class Past:
     @property
     def is_paused_only(self) -> bool:
         """
-        Whether no receiver was given up, except paused ones. If so, the dead letter does not count towards a flood,
-        because an operator paused the receivers.
+        Whether no receiver was given up, except paused ones. If only paused receivers were given up, the dead letter
+        does not count towards a flood.
         """
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
 
