@@ -140,8 +140,8 @@ class PartitionPhase(Enum):
     - OPEN, from the assignment on: lanes may begin every record.
     - DECIDING: lanes begin no record and drop none.
     - DRAINING, after a revocation or a stop: lanes begin only records below the highest one that is finished or
-      running, and drop the others. The phase ends when these records are finished, when the first unfinished one waits
-      for a retry, or when time is up.
+      running, and drop the others. The phase lasts until these records are finished. It ends earlier if the first
+      unfinished record waits for a retry, or if the time limit is over.
     - CLOSED: lanes drop every record that they have not begun.
 
     While some partitions drain, the partitions that stay assigned are DECIDING, so that all lanes work for the draining
@@ -207,8 +207,8 @@ class PartitionProgress:
     """
     waits_for: str = ""
     """
-    The record for which a paused partition waits, if the position has not moved for a long time: the coordinates of the
-    first unfinished record, or "its commit" if all are finished. Otherwise empty.
+    If the position of a paused partition has not moved for a long time: the coordinates of the first unfinished record,
+    or "its commit" if all records are finished. Otherwise empty.
     """
     end: int | None = None
     """The partition's end offset in Kafka, one above the last record's offset; None: the client does not know it."""

@@ -29,8 +29,8 @@ _DRAIN = 64
 """Maximum number of records of one actor that a lane processes before it turns to another actor."""
 _PLENTY = 500
 """
-While at least this number of keys wait for a lane, the worker reads no record, because records that wait for a long
-time drop out of the CPU's caches.
+While at least this number of keys wait for a lane, the worker reads no record. Records that wait for a long time drop
+out of the CPU's caches.
 """
 _SWEEP_ABOVE = 10_000
 """
