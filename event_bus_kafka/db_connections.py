@@ -26,7 +26,10 @@ class OpenConnections(threading.local):
     def __init__(self) -> None:
         self.by_alias: dict[str, BaseDatabaseWrapper] = {}
         self.replaced: list[ReferenceType[BaseDatabaseWrapper]] = []
-        """Connections that were replaced while open, for example by another event loop in this thread."""
+        """
+        Open connections that ``by_alias`` no longer contains, because this thread has opened another connection with
+        the same alias, for example in another event loop.
+        """
         self.since: dict[str, float] = {}
         if "settings" in vars(connections):  # connections.all() would read DATABASES, maybe too early
             self.adopt()

@@ -1,5 +1,5 @@
 """
-Targets of the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER.
+The producer and the consumer that the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER name.
 
 If the constructor of a producer or consumer raises, openedx-events only warns, and uses an object that does nothing. So
 neither constructor raises. Instead, mistakes are reported by the system checks, by an error at each use, and by the

@@ -165,7 +165,7 @@ class EmittedEventRejected(EventBusError):
 
 
 class TransactionLeftOpen(EventBusError):
-    """A receiver, or the function of a backfill's item, did not end transactions. They were rolled back."""
+    """A receiver, or code that a backfill has called, left transactions open."""
 
     def __init__(self, aliases: Sequence[str]) -> None:
         super().__init__(f"transaction left open on {', '.join(aliases)}: it was rolled back; use transaction.atomic()")

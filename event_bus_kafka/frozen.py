@@ -18,6 +18,6 @@ def cheap_frozen(cls: type[T]) -> type[T]:
     Turn ``cls`` into an attrs class that type checkers treat as frozen.
 
     At run time nothing prevents a change, because ``attrs.frozen`` would triple the time to create an object. Code that
-    runs for each event passes the attributes by position, because keywords would double this time.
+    runs for each event passes the attributes by position, because keywords would double the time to create an object.
     """
     return attrs.define(unsafe_hash=True)(cls)

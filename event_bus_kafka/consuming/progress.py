@@ -87,8 +87,8 @@ class Delivery:
 
     def finish(self) -> None:
         """
-        Set ``done``. Set ``record`` and ``work`` to None, because keeping thousands of them in memory until the commit
-        would cost a fourth of the processing time.
+        Set ``done``. Set ``record`` and ``work`` to None, because keeping thousands of these objects in memory until
+        the commit would cost a fourth of the processing time.
         """
         self.record = self.work = None
         self.partition.freed.append(self.size)
@@ -99,8 +99,8 @@ class Delivery:
 class Detached(Delivery):
     """
     A record outside of any assignment, such as the record of a dead letter. The scheduler orders it among the records
-    of its key. No committed offset depends on the record, because its ``partition`` is not the object of an assigned
-    partition, but a separate object with the same name.
+    of its key. No committed offset depends on the record, because ``partition`` is an object of its own, even if a
+    partition with the same name is assigned.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
@@ -115,8 +115,8 @@ class Replays(Protocol):
 
     def submit(self, *, is_busy: bool) -> float:
         """
-        Submit the records that may begin now; return the seconds until the next call. ``is_busy``: whether records of
-        the assignment are unsettled. Replays must not delay such records for long.
+        Submit the records that may begin now; return the seconds until this method must be called again. ``is_busy``:
+        whether records of the assignment are unsettled. Replays must not delay such records for long.
         """
 
     def end(self) -> Collection[Partition]:
@@ -140,8 +140,8 @@ class PartitionPhase(Enum):
     - OPEN, from the assignment on: lanes may begin every record.
     - DECIDING: lanes begin no record and drop none.
     - DRAINING, after a revocation or a stop: lanes begin only records below the highest one that is finished or
-      running, and drop the others. The phase ends when these records are finished, when the first unfinished one waits
-      for a retry, or when time is up.
+      running, and drop the others. The phase lasts until these records are finished. It ends earlier if the first
+      unfinished record waits for a retry, or if the time limit is over.
     - CLOSED: lanes drop every record that they have not begun.
 
     While some partitions drain, the partitions that stay assigned are DECIDING, so that all lanes work for the draining
@@ -186,10 +186,7 @@ class PartitionProgress:
     freed: deque[int] = attrs.field(factory=deque)
     """Sizes in bytes of records that lanes have finished. :meth:`advance` subtracts these sizes from ``size``."""
     early: int = 0
-    """
-    Number of records, counted from the next record to read, that a previous worker may have begun. The number never
-    exceeds the maximum number of records of a window.
-    """
+    """Maximum number of records, from ``next_offset`` on, that a previous worker may have begun."""
     passed: int = 0
     """
     Number of records that the position has moved past since the last commit. After a crash the partition's next owner
@@ -210,8 +207,8 @@ class PartitionProgress:
     """
     waits_for: str = ""
     """
-    The record for which a paused partition waits, if the position has not moved for a long time: the coordinates of the
-    first unfinished record, or "its commit" if all are finished. Otherwise empty.
+    If the position of a paused partition has not moved for a long time: the coordinates of the first unfinished record,
+    or "its commit" if all records are finished. Otherwise empty.
     """
     end: int | None = None
     """The partition's end offset in Kafka, one above the last record's offset; None: the client does not know it."""

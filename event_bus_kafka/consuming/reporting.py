@@ -27,7 +27,8 @@ from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "signal disabled"})
 """
-Reasons to skip a record because of its event type. A report contains the event type only with one of these reasons.
+Reasons to skip a record because of its event type. RecordSkipped contains the event type only if its reason is one of
+these.
 """
 
 

@@ -29,8 +29,8 @@ _DRAIN = 64
 """Maximum number of records of one actor that a lane processes before it turns to another actor."""
 _PLENTY = 500
 """
-While at least this number of keys wait for a lane, the worker reads no record, because records that wait for a long
-time drop out of the CPU's caches.
+While at least this number of keys wait for a lane, the worker reads no record. Records that wait for a long time drop
+out of the CPU's caches.
 """
 _SWEEP_ABOVE = 10_000
 """
@@ -60,7 +60,7 @@ class Scheduler:
     """
     Runs ``process`` on deliveries, in strict order per key, on at most ``lanes`` threads.
 
-    Only the polling thread calls the methods, unless they say otherwise. The lanes call ``process``, which returns
+    Only the polling thread calls a method, unless the method says otherwise. The lanes call ``process``, which returns
     Done, Retry or Hold.
     """
 
@@ -137,8 +137,8 @@ class Scheduler:
 
         All waits together take at most ``timeout`` seconds. First wait for unfinished records below the highest record
         that is finished or running, except records that wait for a retry. During this wait no record of the ``staying``
-        partitions begins. Then drop the other records, and wait for running receivers, including receivers of an
-        earlier assignment. This second wait includes the receivers of the further partitions ``names``.
+        partitions begins. Then drop the other records, and wait for running receivers of the ``leaving`` partitions and
+        of the partitions ``names``, including receivers of an earlier assignment.
 
         Without the first wait Kafka would redeliver finished records, because the position cannot move past an
         unfinished one. Actors are kept, so that one key never runs on two lanes, even if its partition is soon assigned
@@ -179,8 +179,8 @@ class Scheduler:
 
     def waiting_keys(self) -> tuple[int, int]:
         """
-        Return two numbers: the keys that wait for another attempt, and the keys among them whose last outcome was Hold.
-        Any thread may call this method.
+        Return how many keys wait for another attempt, and how many of these keys have Hold as their last outcome. Any
+        thread may call this method.
         """
         waiting = list(self._waiting)
         return len(waiting) + self._to_wait.qsize(), sum(actor.held for _, _, actor in waiting)

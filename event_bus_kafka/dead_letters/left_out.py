@@ -69,8 +69,8 @@ def from_json(marks: dict[str, Any] | None) -> dict[str, LeftOut]:
 
 def missing(record: ConsumerRecord, marks: dict[str, LeftOut]) -> dict[str, LeftOut]:
     """
-    Return the marks of parts that a stored record lacks. A record may contain a part in spite of its mark, because an
-    older version of this package, which ignores marks, may have stored the part later.
+    Return the marks of parts that a stored record lacks. A part may be stored in spite of its mark, because an older
+    version of this package ignores marks and may have stored the part later.
     """
     return {part: mark for part, mark in marks.items() if part != TEXTS and not _bytes_of(record, part)}
 

@@ -17,7 +17,7 @@ from event_bus_kafka.wire.records import ConsumerRecord, size_of
 
 LONGEST_TYPE = 255
 _LONGEST_IN_JSON = 12
-"""Maximum bytes of one character in JSON, because a character may be escaped as a pair of surrogates."""
+"""Maximum bytes of one character in JSON: a character may be escaped as a pair of surrogates, of six bytes each."""
 
 
 @attrs.frozen(kw_only=True)

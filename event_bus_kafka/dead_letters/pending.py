@@ -47,8 +47,8 @@ class LetterRow(Protocol):
 
 def of_row(row: LetterRow) -> Pending:
     """
-    Return the pending receivers of a row. A row that the previous version of this package wrote has no attempts and
-    times by receiver. For this row the letter's attempts and time are used instead.
+    Return the pending receivers of a row. If the previous version of this package wrote the row, the row does not
+    contain the attempts and the time of each receiver. In this case the letter's attempts and time are used instead.
     """
     return _by_name(row.failures, attempts=row.attempts, failed_at=row.last_failed_at)
 
@@ -76,8 +76,8 @@ def merged(before: Pending, now: Pending) -> Pending:
 
 def is_claimed(pending: Pending, *, own: str = "") -> bool:
     """
-    Return whether a replay has claimed the letter and the claim has not ended. ``own``: the end of a claim that does
-    not count, because the caller may replace it; empty: each claim counts.
+    Return whether a replay has claimed the letter and the claim has not ended. A claim that ends at ``own`` does not
+    count, because the caller may replace this claim. If ``own`` is empty, each claim counts.
     """
     now = time_text(datetime.now(UTC))
     return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())

@@ -68,8 +68,9 @@ def purge_marks(days: float) -> int:
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago. Delete waiting and paused requests that no worker has had
-    for ``days``. Also delete the letters and runs of these requests. Return the number of deleted rows.
+    Delete replay requests that ended more than ``days`` ago. Also delete a waiting or paused request if it is older
+    than ``days`` and no worker has had it within this time. The letters and runs of deleted requests are deleted, too.
+    Return the number of deleted rows.
     """
     return sum(_purge_requests(days))
 

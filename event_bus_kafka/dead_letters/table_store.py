@@ -75,8 +75,8 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
     """
     Claim a letter for one replay until ``until``, and count an attempt. :func:`amend` may end the claim earlier. Return
     False if another replay has claimed the letter, or if a replay or a worker has changed the letter since it was read.
-    ``own``: the end of an old claim that the new claim may replace, because its replay has died or was interrupted;
-    empty: there is no such claim.
+    ``own``: the end of an old claim, which the new claim may replace because the replay with the old claim has died or
+    was interrupted; empty: there is no such claim.
 
     Raises a database error.
     """
@@ -97,8 +97,8 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
 def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
     """
     Delete the letters ``seen`` (id → time of the last failure, as read) for good, except letters that have failed again
-    since they were read. Write ``state`` to the entries of their pending receivers. Return the number of deleted
-    letters.
+    since they were read. Write ``state`` to the entries of the deleted letters' pending receivers. Return the number of
+    deleted letters.
     """
     rows = DeadLetter.objects.for_writing()
     entries = DeadLetterEntry.objects.using(rows.db)

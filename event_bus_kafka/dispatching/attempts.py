@@ -58,7 +58,7 @@ class Past:
     failures: Mapping[str, int] = attrs.field(factory=dict)
     """Name of a receiver → number of attempts at which the receiver failed."""
     holds: int = 0
-    """Number of holds because of an outage since the last failed attempt."""
+    """Number of holds since the last failed attempt. Only holds because of an outage count."""
     away: str = ""
     """Name of the server that could not be reached at the last attempt; empty: there was no such server."""
     waiting: list[Receiver] | None = None
@@ -74,8 +74,8 @@ class Past:
     @property
     def is_paused_only(self) -> bool:
         """
-        Whether no receiver was given up, except paused ones. If so, the dead letter does not count towards a flood,
-        because an operator paused the receivers.
+        Whether no receiver was given up, except paused ones. If only paused receivers were given up, the dead letter
+        does not count towards a flood.
         """
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
 

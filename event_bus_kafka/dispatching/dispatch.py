@@ -179,9 +179,9 @@ def _mismatch(
 ) -> ReceiverMismatch | None:
     """
     Return an error if the arguments do not fit the signature of the receiver, or of the function that the receiver
-    wraps.
+    wraps; otherwise None.
 
-    The error names arguments, without values. Other TypeErrors are not described, as their text may quote event data.
+    The error names the arguments, but contains no values.
     """
     try:
         inner = unwrap(call)

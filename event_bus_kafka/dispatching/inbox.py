@@ -57,8 +57,8 @@ def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_
 
     The mark contains the receiver's name, ``module.qualname``. A call without metadata, or without the inbox's table,
     raises :class:`ConfigurationError`. Decorating an async function, a lambda, a callable object, or a receiver that is
-    already connected raises TypeError. If an event that the receiver sends is rejected, or if the receiver returns a
-    coroutine or generator, the call raises an exception, and the transaction is rolled back.
+    already connected raises TypeError. The call also raises an exception, and the transaction is rolled back, if the
+    receiver returns a coroutine or generator, or if an event that the receiver sends is rejected.
     """
     if receiver is None:
         return partial(_wrapped, using=using)

@@ -39,8 +39,8 @@ class ReceiverGate:
     """
     The circuits and pauses of all receivers of a worker. Thread-safe.
 
-    A circuit exists only while it has failures to remember. So events need a lock only if a receiver has failed or is
-    paused. Without a policy no circuit ever opens.
+    A circuit exists only while it has failures to remember. So an event takes the lock only if a receiver has failed or
+    is paused. Without a policy no circuit ever opens.
     """
 
     def __init__(

@@ -79,8 +79,8 @@ class RetryPolicy:
 
     def is_final(self, error: Exception) -> bool:
         """
-        Return whether every further attempt would fail. This is so if the record cannot be read, if ``error`` is a
-        final error of the schema registry, or if ``error`` is of a class in ``final``.
+        Return whether every further attempt would fail: the record cannot be read, or ``error`` is a final error of the
+        schema registry or of a class in ``final``.
         """
         if isinstance(error, SchemaRegistryError):
             return error.final

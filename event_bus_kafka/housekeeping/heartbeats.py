@@ -18,9 +18,9 @@ from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.telemetry.state import ConsumerSource, RelaySource, Running
 
 _LOOK_FOR_TABLE_EVERY = 60.0
-"""Seconds until the next attempt while the table of heartbeats is missing."""
+"""Seconds until the next call of ``beat`` if the table of heartbeats is missing."""
 _LOOK_FOR_RUNS_EVERY = 1.0
-"""Seconds until the next attempt while this process has no worker or relay."""
+"""Seconds until the next call of ``beat`` if this process has no worker or relay."""
 _KEPT = 86_400_000
 """Milliseconds after which the row of a worker or relay that has ended or died is deleted."""
 _LONGEST = 255

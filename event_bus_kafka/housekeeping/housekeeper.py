@@ -43,8 +43,8 @@ class Task:
     """The remaining slices of a turn that has begun; None: no turn has begun."""
     ends: int = 0
     """
-    Number of requests for a last turn. Each request needs a turn that begins after it, since a turn that already runs
-    may miss the latest counts.
+    Number of requests for a last turn. A turn that began before a request does not fulfil the request, because this
+    turn may lack the latest data.
     """
     ended: int = 0
     """Number of requests for a last turn that have been fulfilled."""

@@ -31,8 +31,8 @@ _BROKERS_DEFAULT = -1
 """Tells the brokers to use their default number of partitions or replicas."""
 _AFTER_DEL = 1.0
 """
-Seconds for which a timer keeps a client alive after its ``__del__`` has begun. If the timer ended earlier than
-``__del__``, the thread that runs ``__del__`` would drop the last reference, and so destroy the client.
+Seconds for which a timer keeps a reference to a client whose ``__del__`` has begun. If the timer ended before
+``__del__``, the thread that runs ``__del__`` would hold the last reference, and would destroy the client.
 """
 
 

@@ -124,8 +124,9 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def cause_of(self, failure: BrokerError) -> BrokerError:
         """
-        Return the error that caused ``failure``, or ``failure`` itself if no other error comes within 2 s of polling.
-        librdkafka delivers the cause after its prefetched records, which are discarded.
+        Return the error that caused ``failure``. Return ``failure`` itself if its ``kind`` is known, or if no other
+        error comes within 2 s of polling. librdkafka delivers the cause after its prefetched records, which are
+        discarded.
 
         ``failure``: a fatal error of a commit.
         """

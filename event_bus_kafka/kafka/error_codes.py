@@ -67,7 +67,7 @@ class Meaning:
     fatal: bool = attrs.field(default=False, kw_only=True)
     """
     Whether the client is unusable after this error. This attribute is needed because librdkafka does not mark the error
-    as fatal in answers to commits, nor if the error comes in place of a record.
+    as fatal in an answer to a commit or in place of a record.
     """
     assignment_lost: bool = attrs.field(default=False, kw_only=True)
     """

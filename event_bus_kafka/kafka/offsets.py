@@ -15,7 +15,10 @@ from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer, to_
 Partition = tuple[str, int]
 """Topic (full name) and partition number."""
 MOCK = "mockCluster"
-"""Prefix of the mock cluster's id. Librdkafka's mock brokers return the end offset for any time."""
+"""
+Prefix of the id of librdkafka's mock cluster, whose brokers cannot find offsets by time: they return the end offset for
+any time.
+"""
 
 
 @attrs.frozen

@@ -37,7 +37,10 @@ class AssignedPositions:
         is newly assigned.
         """
         self.begins_at_end = options.get(RESET) in _AT_END
-        """Whether a partition without a committed offset is read from its end; otherwise from its first record."""
+        """
+        Whether a partition without a committed offset is read from its end. If False, the partition is read from its
+        first record.
+        """
 
     def assign(self, partitions: Iterable[Partition]) -> None:
         """
@@ -89,8 +92,8 @@ class AssignedPositions:
 
 def _is_incremental(options: Options) -> bool:
     """
-    Return whether members keep their partitions when others join; if not, the client must assign all partitions at
-    once.
+    Return whether group members keep their partitions when other members join. If not, the client must assign all
+    partitions at once.
     """
     protocol = str(options.get("group.protocol", "")).strip().lower()
     return protocol == "consumer" or "cooperative" in str(options.get("partition.assignment.strategy", ""))

@@ -101,8 +101,8 @@ class SchemaRegistry:
         self._schemas: KeptSchemas[str] = KeptSchemas()
         self._requests: dict[Hashable, Future[Any]] = {}
         """
-        Schema or id → the request for it, whether or not it is answered yet. Lanes that ask for the same schema share
-        one request, so that no lane waits for a time-out while another lane already has the answer.
+        Schema or id → the request for this schema or id, which may already be answered. Lanes that ask for the same
+        schema share one request, so that no lane waits for a time-out while another lane already has the answer.
         """
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
         """Schema, id or ``_ALL`` → the last failure, and the monotonic time until which the failure is raised again."""

@@ -18,7 +18,7 @@ _REWRITE_AFTER = 0.2
 _REPEAT_AFTER = 10.0
 """Seconds between two reports of progress in other output."""
 _MADE_UP_FOR = 1.0
-"""After a delay, work may exceed the rate to make up for at most this number of seconds."""
+"""Work that was delayed may exceed the rate afterwards, to make up for at most this number of seconds of the delay."""
 
 
 class Interruption:

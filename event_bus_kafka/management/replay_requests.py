@@ -140,8 +140,8 @@ def require_tables() -> None:
 def with_request(options: dict[str, Any]) -> dict[str, Any]:
     """
     Return the options of ``replay``. If ``--of-request`` names a replay request, the option ``ids`` is set to the
-    request's letters without a known result. The options ``receiver`` and ``instead_of`` are then taken from the
-    request, unless one of them was given as an argument.
+    request's letters without a known result. If neither ``receiver`` nor ``instead_of`` was given as an argument, both
+    are taken from the request.
 
     Raises CommandError if the request does not exist, if it has no such letters, or if ids were also given as
     arguments.

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Adds the column before the table, because code that finds the table may also use the column."""
+    """Adds the column ``left_out`` before the table of entries, because code uses the column if it finds the table."""
 
     dependencies = [
         ("event_bus_kafka", "0008_outbox_topics"),

@@ -63,8 +63,8 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
 
     def pending_by_receiver(self, receivers: Collection[str], most: int) -> Counter[str]:
         """
-        Return receiver → number of dead letters for which it is pending. Reads at most ``most`` entries, from an index:
-        if that many are found, there may be more.
+        Return receiver → number of dead letters for which it is pending. Reads at most ``most`` entries, from an index.
+        If the numbers add up to ``most``, there may be further letters.
         """
         failed = self.filter(receiver__in=receivers, state=EntryState.FAILED).order_by()
         return Counter(failed.values_list("receiver", flat=True)[:most])

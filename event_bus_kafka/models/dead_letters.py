@@ -38,9 +38,9 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """
         Store a record that has failed for good, or update the existing row of the same record.
 
-        ``merged``: returns the failures to write. It is called with None, in case there is no row. If there is a row,
-        it is called again with this row, which is then locked. ``left_out``: ignored if the table lacks this column
-        (see :meth:`keeps_entries`).
+        ``merged``: returns the failures to write. It is first called with None, to get the failures for a new row. If
+        the row already exists, it is locked, and ``merged`` is called again with the row. ``left_out``: ignored if the
+        table lacks this column (see :meth:`keeps_entries`).
         """
         contents = {
             "timestamp": record.timestamp,
@@ -118,7 +118,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.filter(models.Q(last_failed_at__lt=failed_at) | same, last_failed_at__lte=failed_at)
 
     def without_contents(self) -> DeadLetterQuerySet:
-        """Defer key, value and headers. Read ``left_out`` under the same condition as :meth:`with_marks`."""
+        """Defer key, value and headers. Read ``left_out`` if the database has this column."""
         return self.with_marks().defer("key", "value", "headers")
 
     def with_marks(self) -> DeadLetterQuerySet:

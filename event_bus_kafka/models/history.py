@@ -1,4 +1,4 @@
-"""The table of history: how many events were sent and received, and how often receivers were called, by time."""
+"""The table of history: how many events were sent and received, and how often receivers were called, in each period."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
     def fold(self, before: int, *, span: int, into: int) -> Iterator[int]:
         """
         Merge rows that cover ``span`` seconds into rows that cover ``into`` seconds. Only periods of ``into`` seconds
-        that have ended at ``before`` (milliseconds since the epoch) are merged. After each new row, yield the number of
-        rows merged into it. Stop if another process has changed or deleted one of the rows meanwhile.
+        that end at or before ``before`` (milliseconds since the epoch) are merged. After each new row, yield the number
+        of rows merged into it. Stop if another process has changed or deleted one of the rows meanwhile.
         """
         length = into * 1000
         short = self.filter(span=span, begins__lt=before - before % length).order_by("begins")
@@ -108,10 +108,10 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
 class HistoryRow(models.Model):
     """
-    The number of events of one type, or of calls of one receiver, that had one outcome in one period; and their
-    durations. All processes of a service add to the same row. Each process adds its counts within a minute,
-    unless the database is unavailable. Rows of a minute are later merged into rows of a quarter of an hour, and finally
-    of an hour. All times come from the database's clock.
+    The number and the durations of events of one type, or of calls of one receiver, with the same outcome in one
+    period. All processes of a service add to the same row. Each process adds its counts within a minute, unless the
+    database is unavailable. Rows of a minute are later merged into rows of a quarter of an hour, and finally of an
+    hour. All times come from the database's clock.
     """
 
     id = models.UUIDField(primary_key=True)

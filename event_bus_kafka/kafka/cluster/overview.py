@@ -23,8 +23,7 @@ Maximum number of topics in one request. The options of a topic take kilobytes. 
 large one, because the client reads one answer while the broker prepares the next.
 """
 _AT_ONCE = 4
-"""Factor by which the time-out of a request is multiplied if several requests are sent at the same time, because the
-requests wait for each other."""
+"""Requests that are sent at the same time wait for each other. So their time-out is multiplied by this factor."""
 
 
 @attrs.frozen(kw_only=True)

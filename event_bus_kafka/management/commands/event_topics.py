@@ -20,7 +20,7 @@ from event_bus_kafka.operations.topic_plan import Plan, Result, TopicPlan
 from event_bus_kafka.shown import shown
 
 _SHOWN = 20
-"""Maximum number of other services' topics that the command names."""
+"""Maximum number of other services' topics that the command prints."""
 _DESCRIPTIONS = {
     "plan": "Print what apply would do, and why each topic is wanted.",
     "apply": "Create topics, add partitions and set options. May be repeated. Continues after a topic that fails, but "

@@ -244,8 +244,8 @@ def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
 
 def _left(run: ReplayProgress, wanted: Wanted) -> str:
     """
-    Return the arguments of further runs that replay the remaining records. These arguments repeat the limits of time,
-    because the remaining offsets may include records outside these limits.
+    Return the arguments of further runs that replay the remaining records. If this run is limited to a range of times,
+    the further runs are, too, because the remaining offsets may include records outside this range.
     """
     since = "" if wanted.since is None else f" --from {shown_time(wanted.since)}"
     before = "" if wanted.before is None else f" --to {shown_time(wanted.before)}"
