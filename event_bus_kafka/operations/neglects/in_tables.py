@@ -47,9 +47,10 @@ def neglects(
 
 def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
     """
-    Find neglects in the answers to :func:`.reading.questions`. Other answers are ignored. The kinds of neglect that a
-    table shows are unknown if the table is missing, its database did not answer, or the kinds need heartbeats and
-    ``own`` has none.
+    Find neglects in the answers to :func:`.reading.questions`. Other answers are ignored.
+
+    A kind of neglect is unknown if the answer that could show it is None or :class:`Unanswered`. A kind that needs
+    heartbeats is also unknown if ``own.heartbeats`` is False, or if the heartbeats' database did not answer.
     """
     outboxes = {name: one for name, one in answers.items() if name.startswith(OF_OUTBOX)}
     mine = {name: answers[name] for name in (*_KINDS, *outboxes)}
