@@ -29,8 +29,8 @@ from event_bus_kafka.operations.workers import TAKER_UNKNOWN, WorkerRun, replayi
 _PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED, LetterState.PARTLY, LetterState.UNKNOWN)
 _TOLD_HOLDS = 5
 """
-Number of holds in a row, about half a minute long, after which :attr:`RequestReport.obstacle` mentions the holds. A
-worker holds a request while a server is unreachable.
+Number of holds in a row after which :attr:`RequestReport.obstacle` mentions the holds. A worker holds a request while a
+server is unreachable; this number of holds takes about half a minute.
 """
 _NAMED = 5
 """Maximum number of receivers that a sentence names."""

@@ -155,7 +155,7 @@ def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
 
 
 def ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
-    """Yield a neglect for each group without a running worker whose last worker knew of records to read."""
+    """Yield a neglect for each group whose workers have all ended, if the last of them knew of records to read."""
     consumers = [run for run in runs if run.kind == "consumer"]
     alive = {run.group for run in consumers if run.is_alive}
     last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # of several, the latest

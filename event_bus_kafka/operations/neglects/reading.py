@@ -66,7 +66,7 @@ class LetterRows:
     new: Counter[str]
     """
     Group → number of its letters whose last failure is less than :data:`DEAD_LETTERS_AFTER` ago. At most
-    :data:`MOST_COUNTED` letters are counted in total. Empty if no letter's last failure is longer ago.
+    :data:`MOST_COUNTED` letters are counted in total. Empty if every letter in the table has failed that recently.
     """
 
 

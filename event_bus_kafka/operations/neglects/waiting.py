@@ -52,7 +52,7 @@ class WaitingTopic:
     topic: str
     reason: str
     seconds: float
-    """Seconds since a relay began to hold the topic. If several relays hold it, the largest of their numbers."""
+    """Seconds since a relay began to hold the topic. If several relays hold the topic, the longest of these times."""
 
 
 @attrs.frozen(kw_only=True)

@@ -99,9 +99,9 @@ class NeglectWatch:
 
     def counts(self) -> Mapping[str, int]:
         """
-        Return id of a kind → number of neglects that were found. If no neglect of a kind was found, the kind has the
-        number 0. But a kind that may have neglects nevertheless is left out: a database did not answer, a table or the
-        heartbeats are missing, or only Kafka shows this kind.
+        Return id of a kind → number of neglects that were found. A kind without a found neglect has the number 0. It
+        is left out instead if the search may have missed a neglect, because a database did not answer, a table or the
+        heartbeats are missing, or only Kafka shows the kind.
         """
         found = self._found
         if found is None:

@@ -14,7 +14,7 @@ from event_bus_kafka.operations.workers import WorkerRun, can_replay, workers
 
 @attrs.frozen(kw_only=True)
 class Prospect:
-    """The outlook for a waiting request: which requests come first, or why no worker is ready."""
+    """The reasons why a request still waits: other requests come first, or no worker is ready."""
 
     group: str
     """The group whose workers may do the request; empty: any worker of this service may do it."""
@@ -26,8 +26,8 @@ class Prospect:
 
 def prospects(waiting: Sequence[tuple[ReplayRequest, RequestedRun | None]]) -> Mapping[int, Prospect]:
     """
-    Return number of a request → outlook, for the requests in ``waiting``. A request that no known worker could do is
-    left out, because its report has an obstacle. Sends at most two SQL statements. Raises a database error.
+    Return number of a request → :class:`Prospect`, for the requests in ``waiting``. A request that no known worker
+    could do is left out, because its report has an obstacle. Sends at most two SQL statements. Raises a database error.
 
     ``waiting``: requests that have no worker, each with its run; the run is None if the request replays dead letters.
     """
