@@ -88,8 +88,8 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def pause(self, request: int, *, note: str) -> bool:
         """
-        Pause a waiting or running request. Its worker begins no further letter after its next heartbeat. Return False
-        if the request is in another state.
+        Pause a waiting or running request. If a worker runs the request, this worker begins no further letter, record
+        or item after its next heartbeat. Return False if the request is in another state.
         """
         return bool(self.filter(pk=request, state__in=_TO_RUN)._write(state=RequestState.PAUSED, note=note))
 
@@ -99,8 +99,8 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def cancel(self, request: int, *, note: str) -> bool:
         """
-        End a request early. Its worker begins no further letter after its next heartbeat. Return False if the request
-        has ended already.
+        End a request early. If a worker runs the request, this worker begins no further letter, record or item after
+        its next heartbeat. Return False if the request has ended already.
         """
         rows = self.filter(pk=request, state__in=OPEN)
         return bool(rows._write(state=RequestState.STOPPED, note=note, ended_at=self._now()))
@@ -111,9 +111,9 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def expired(self, before: int) -> ReplayRequestQuerySet:
         """
-        Return the requests that ended before a time (milliseconds since the epoch), and the waiting and paused requests
-        that no worker has had since this time. A request that a worker has handed back recently, for example during a
-        deploy, is kept, however long ago it was made.
+        Return the requests that ended before ``before`` (milliseconds since the epoch). Also return the waiting and
+        paused requests whose last heartbeat was before this time. For a request without a heartbeat, the time at which
+        it began counts instead; for a request that never began, the time of the order.
         """
         had_at = Coalesce("beat_at", "began_at", "requested_at")  # versions before deleted beat_at
         idle = models.Q(state__in=(RequestState.REQUESTED, RequestState.PAUSED), had_at__lt=before)

@@ -30,8 +30,8 @@ def one_statement(alias: str) -> AbstractContextManager[Any]:
 def upsert(model: type[models.Model], alias: str, *, insert: Mapping[str, Any], change: Mapping[str, Any]) -> None:
     """
     Insert a row with the values ``insert``. If a row with the same primary key exists, set the values ``change`` in
-    this row instead. Both arguments map a field's name to a value or to :class:`Sql`. The table must have no other
-    unique key, because databases handle a conflict on another key differently.
+    this row instead. ``insert`` and ``change`` map a field's name to a value or to :class:`Sql`. The table must have no
+    other unique key, because databases handle a conflict on another key differently.
     """
     connection = connections[alias]
     table = connection.ops.quote_name(model._meta.db_table)

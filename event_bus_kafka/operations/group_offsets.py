@@ -70,7 +70,7 @@ class Target:
     def both(cls, targets: Iterable[Target]) -> Target:
         """
         Merge several targets, for example an offset and a time, into a single target. If several targets have an
-        offset, the last offset is used. If several targets have a time, the last time is used.
+        offset, the offset of the last of these targets is used. The same applies to times.
         """
         found = cls()
         for one in targets:

@@ -21,8 +21,8 @@ class GroupView:
     runs: Sequence[WorkerRun]
     start_command: str
     """
-    The command that starts a worker of this group. For a group that is not subscribed, it names the topics of the
-    latest worker.
+    The command that starts a worker of this group. If the settings contain no subscription of the group, the command
+    names the topics of the group's latest worker.
     """
 
     @property
@@ -85,8 +85,8 @@ class ReceiverView:
     is_slow: bool
     slow_beside: str
     """
-    Another receiver that is slow and gets events of the same type; empty: there is none. The receivers of an event are
-    called one after the other, and later events of its key wait.
+    Another receiver that is slow and gets events of the same type; empty: there is none. It may delay this receiver,
+    because the receivers of an event are called one after the other, and later events of its key wait.
     """
 
 

@@ -31,9 +31,9 @@ class Period:
 
 def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tuple[str, ...]], Sums]:
     """
-    Return (period, values of the fields ``by``) → :class:`Sums` of all rows with these values, in the order of time.
-    ``by``: any fields in :data:`BY`. Periods that began before ``since`` are left out. Raises a database error, also if
-    the table is missing.
+    Return (period, values of the fields ``by``) → :class:`Sums` of the period's rows with these values, earliest period
+    first. ``by``: any fields in :data:`BY`. Periods that began before ``since`` are left out. Raises a database error,
+    also if the table is missing.
 
     Rows with an empty receiver count events. Rows with a receiver count calls of this receiver. Therefore ``by`` must
     contain ``receiver``, or events and calls are added up.

@@ -23,7 +23,7 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 MOST_PARKED = 10_000
 """Maximum number of parked rows that are read, lowest ids first."""
 _OF_GROUPS = ("topic", "code", "reason", "parked_at", "size")
-"""The columns of parked rows from which groups are made."""
+"""The columns of parked rows that :func:`parked_groups` reads."""
 
 
 @attrs.frozen(kw_only=True)

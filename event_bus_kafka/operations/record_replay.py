@@ -62,7 +62,7 @@ class ReplayProgress:
         self.failed += bool(failures) and not undecodable
 
     def pass_over(self, record: ConsumerRecord) -> None:
-        """Move the start of the partition's range in ``left`` behind ``record``, which needs no further attempt."""
+        """Remove the offsets up to ``record`` from :attr:`left`, because the record needs no further attempt."""
         name = record.topic, record.partition
         self.left[name] = Range(record.offset + 1, self.left[name].end)
 

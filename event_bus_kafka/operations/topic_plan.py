@@ -61,7 +61,7 @@ class Result:
     topic: str
     text: str
     failure: str = ""
-    """Why the step was not performed, or that the obstacle stays; empty: the step was performed."""
+    """Why the step was not performed, or why the obstacle stays; empty: the step was performed."""
 
 
 def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
@@ -92,7 +92,7 @@ def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
 def apply(admin: Admin, plan: Plan, *, allow_key_moves: bool) -> Iterator[Result]:
     """
     Perform the planned steps. Yield a result for each step and each obstacle. Steps that move keys fail without
-    ``allow_key_moves``. If a step fails, the others are still performed.
+    ``allow_key_moves``. If a step fails, the other steps are still performed.
     """
     for one in plan.topics:
         for step in one.steps:

@@ -59,8 +59,9 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def unfinished(self, letters: Collection[int]) -> list[tuple[int, int, str, int, str]]:
         """
-        Return the dead letters with ids ``letters`` that wait or run in requests that have not ended, sorted by
-        request: number of the request, time of the order, state of the request, id and state of the letter.
+        Find the dead letters with ids ``letters`` that wait or run in requests that have not ended. Return one tuple
+        for each letter and request: number of the request, time of the order, state of the request, id of the dead
+        letter, state of the letter in the request. The tuples are sorted by request.
         """
         rows = self.filter(request__state__in=OPEN, state__in=_LEFT)
         if len(letters) > _BATCH:  # databases limit the number of values in a statement
@@ -166,7 +167,10 @@ class RequestedLetter(models.Model):
     """The receiver that the request's receiver replaces as a stand-in; empty: no receiver is replaced."""
     state = models.CharField(max_length=16, choices=LetterState.choices)
     error = models.TextField()
-    """Why the letter failed or was skipped, or for which receivers the dead letter remains."""
+    """
+    Why the letter failed or was skipped, or why its result is unknown. In the state ``partly``: the receivers for which
+    the dead letter remains.
+    """
     claim = models.CharField(max_length=40)
     """
     The claim that the latest replay of this letter has made on the dead letter. Empty if there was no replay yet, or if

@@ -52,8 +52,8 @@ class LetterClaim:
     until: datetime = attrs.field(factory=claim_end)
     replaces: str = ""
     """
-    End time of an earlier claim, which this claim replaces because the earlier claim's owner has died or was
-    interrupted; empty: the letter must have no valid claim.
+    End time of the earlier claim that this claim may replace, because the earlier claim's owner has died or was
+    interrupted. Empty: a letter with a valid claim cannot be claimed.
     """
     began: Callable[[Work], None] = lambda _: None
     """Function that is called with the attempt's :class:`Work` just before the attempt begins."""

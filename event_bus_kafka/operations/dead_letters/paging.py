@@ -14,7 +14,7 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 COUNTED = 10_000
 """Maximum number of letters that are counted, because counting all rows of a long table takes too long."""
 _RECENT = 500
-"""Number of latest letters whose groups, topics, event types and receivers are offered as filters."""
+"""Maximum number of letters, latest first, that :func:`recent_names` reads."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +60,8 @@ class Count:
 def page_of(selection: Selection, *, after: Position | None, limit: int) -> LetterPage:
     """
     Return at most ``limit`` selected letters that come after the position ``after``; None: the first letters. A page
-    with fewer letters need not be the last, because :meth:`Selection.holds` removes letters after they were read.
+    with fewer than ``limit`` letters need not be the last, because :meth:`Selection.holds` removes letters after they
+    were read.
     """
     return _page(selection, _positions(selection, after, limit + 1), limit)
 
@@ -94,8 +95,8 @@ def count(selection: Selection, *, after: Position | None = None) -> Count:
 
 def recent_names() -> dict[str, list[str]]:
     """
-    Return kind of name → sorted names that occur in the latest letters. The kinds are ``group``, ``topic``,
-    ``event_type`` and ``receiver``.
+    Return kind of name → sorted names that occur in the latest letters. An admin page offers the names as filters. The
+    kinds are ``group``, ``topic``, ``event_type`` and ``receiver``.
     """
     recent = DeadLetter.objects.latest_first().values_list("group", "topic", "event_type", "failures")[:_RECENT]
     found: dict[str, set[str]] = {"group": set(), "topic": set(), "event_type": set(), "receiver": set()}

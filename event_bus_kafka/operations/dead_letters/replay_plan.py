@@ -63,8 +63,8 @@ def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> Replay
     """
     Plan which receivers run for a letter: ``receiver`` if it is given, otherwise all pending receivers.
 
-    ``receiver`` must be pending, or stand in for a missing receiver. This missing receiver is ``instead_of`` or, if
-    ``instead_of`` is empty, the only missing one. If neither is possible, the plan has a problem.
+    ``receiver`` must be pending, or stand in for a missing receiver; otherwise, the plan has a problem. The missing
+    receiver is ``instead_of`` or, if ``instead_of`` is empty, the only missing one.
     """
     signal = dispatch.signal_named(letter.event_type)
     listening = list(dict.fromkeys(one.name for one in dispatch.receivers_of(signal))) if signal else []

@@ -169,8 +169,9 @@ def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
 
 def _is_elsewhere(planned: ReplayPlan, wish: Wish) -> bool:
     """
-    Whether a worker of another service must decide which receivers run: this service has none of the pending receivers
-    and, if ``wish.receiver`` is given, lacks that receiver, too.
+    Whether a worker of another service must decide which receivers run, because this service has none of the pending
+    receivers. If ``wish.receiver`` is given, this service must also lack this receiver, and the receiver must be
+    pending or a stand-in for ``wish.instead_of``.
     """
     names = planned.letter.failed_receivers
     if not names or planned.is_ambiguous or not set(names) <= set(planned.missing):

@@ -29,8 +29,8 @@ from event_bus_kafka.operations.workers import TAKER_UNKNOWN, WorkerRun, replayi
 _PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED, LetterState.PARTLY, LetterState.UNKNOWN)
 _TOLD_HOLDS = 5
 """
-A worker holds a request while a server is away. After this number of holds in a row, which take about half a minute,
-the obstacle mentions the holds.
+Number of holds in a row after which :attr:`RequestReport.obstacle` mentions the holds. A worker holds a request while a
+server is unreachable; this number of holds takes about half a minute.
 """
 _NAMED = 5
 """Maximum number of receivers that a sentence names."""
@@ -171,8 +171,8 @@ def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
 def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
     """
     Return why no worker would run a request of ``group`` soon, and the remedy; empty: a worker would run the request.
-    Without heartbeats, return that this is unknown. ``receivers``: names of the receivers that the request would run;
-    empty: each letter's pending receivers.
+    If workers write no heartbeats, return :data:`TAKER_UNKNOWN`. ``receivers``: names of the receivers that the request
+    would run; empty: each letter's pending receivers.
     """
     if not settings.heartbeat:
         return TAKER_UNKNOWN

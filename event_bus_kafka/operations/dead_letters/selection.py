@@ -115,7 +115,7 @@ class Selection:
         return entries.filter(partition=self.place.partition, offset=self.place.offset) if self.place else entries
 
     def unknown_ids(self) -> list[int]:
-        """Return the ids in the criteria that are missing in the result of :meth:`letters`."""
+        """Return the ids in :attr:`ids` for which :meth:`letters` returns no letter."""
         known = set(self.letters().values_list("pk", flat=True))
         return [number for number in self.ids if number not in known]
 

@@ -47,9 +47,10 @@ def neglects(
 
 def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
     """
-    Find neglects in the answers to :func:`.reading.questions`. Other answers are ignored. The kinds of neglect that a
-    table shows are unknown if the table is missing, its database did not answer, or the kinds need heartbeats and
-    ``own`` has none.
+    Find neglects in the answers to :func:`.reading.questions`. Other answers are ignored.
+
+    A kind of neglect is unknown if the answer that could show it is None or :class:`Unanswered`. A kind that needs
+    heartbeats is also unknown if ``own.heartbeats`` is False, or if the heartbeats' database did not answer.
     """
     outboxes = {name: one for name, one in answers.items() if name.startswith(OF_OUTBOX)}
     mine = {name: answers[name] for name in (*_KINDS, *outboxes)}
@@ -154,7 +155,7 @@ def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
 
 
 def ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
-    """Yield a neglect for each group without a running worker whose last worker knew of records to read."""
+    """Yield a neglect for each group whose workers have all ended, if the last of them knew of records to read."""
     consumers = [run for run in runs if run.kind == "consumer"]
     alive = {run.group for run in consumers if run.is_alive}
     last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # of several, the latest

@@ -65,8 +65,8 @@ class LetterRows:
     """The time of each letter's last failure, the oldest first; at most :data:`MOST_COUNTED`."""
     new: Counter[str]
     """
-    Group → number of its letters that failed within :data:`DEAD_LETTERS_AFTER`. At most :data:`MOST_COUNTED` letters
-    are counted in all, and none if no letter failed before that time.
+    Group → number of its letters whose last failure is less than :data:`DEAD_LETTERS_AFTER` ago. At most
+    :data:`MOST_COUNTED` letters are counted in total. Empty if every letter in the table has failed that recently.
     """
 
 

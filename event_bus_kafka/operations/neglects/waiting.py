@@ -29,12 +29,14 @@ from event_bus_kafka.operations.workers import WorkerRun
 
 _TOPICS = "topics of dead letters"
 _NAMED = 100
-"""Number of dead letters whose topics are named. Rows with large events are slow to read."""
+"""
+Maximum number of dead letters, oldest first, whose topics are read, because reading rows with large events is slow.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class WaitingRows:
-    """Rows of a table that wait. ``count`` ends at :data:`MOST_COUNTED`."""
+    """Rows of one kind that wait. ``count`` is at most :data:`MOST_COUNTED`."""
 
     count: int = 0
     names: Sequence[str] = ()
@@ -50,7 +52,7 @@ class WaitingTopic:
     topic: str
     reason: str
     seconds: float
-    """Number of seconds for which the relay that holds it longest has held it."""
+    """Seconds since a relay began to hold the topic. If several relays hold the topic, the longest of these times."""
 
 
 @attrs.frozen(kw_only=True)

@@ -99,9 +99,9 @@ class NeglectWatch:
 
     def counts(self) -> Mapping[str, int]:
         """
-        Return id of the kind → number of neglects that were found. A kind without a found neglect is left out if the
-        number 0 is not certain: a database did not answer, a table or the heartbeats are missing, or only Kafka shows
-        this kind.
+        Return id of a kind → number of neglects that were found. A kind without a found neglect has the number 0. It
+        is left out instead if the search may have missed a neglect, because a database did not answer, a table or the
+        heartbeats are missing, or only Kafka shows the kind.
         """
         found = self._found
         if found is None:

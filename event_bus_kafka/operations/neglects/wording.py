@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MOST_COUNTED = 1_000
-"""Maximum number of rows that are counted."""
+"""Maximum number of rows of one kind that a search for neglects counts."""
 
 
 def number(count: int, noun: str) -> str:

@@ -20,8 +20,8 @@ class LegFailed(Exception):
 @attrs.frozen(kw_only=True)
 class Leg:
     """
-    A part of a probe's way, for example from the outbox to Kafka. ``failure``: why the leg failed, or that it was too
-    slow; empty: it succeeded in time.
+    A part of a probe's way, for example from the outbox to Kafka. ``failure``: why the leg counts as failed, for
+    example because it was too slow; empty: it succeeded in time.
     """
 
     name: str

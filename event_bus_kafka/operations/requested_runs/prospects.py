@@ -14,22 +14,22 @@ from event_bus_kafka.operations.workers import WorkerRun, can_replay, workers
 
 @attrs.frozen(kw_only=True)
 class Prospect:
-    """The time at which a worker begins a request."""
+    """The reasons why a request still waits: other requests come first, or no worker is ready."""
 
     group: str
     """The group whose workers may do the request; empty: any worker of this service may do it."""
     first: Sequence[int] = ()
-    """Other requests that the workers do first, by number; empty: a worker takes the request within a few seconds."""
+    """Numbers of other requests that the workers do first; empty: a worker takes the request within a few seconds."""
     not_ready: str = ""
-    """A sentence that says that none of these workers is ready, and why; empty: one of them is ready."""
+    """Sentence that tells why no worker is ready; empty: a worker is ready, or ``first`` is not empty."""
 
 
 def prospects(waiting: Sequence[tuple[ReplayRequest, RequestedRun | None]]) -> Mapping[int, Prospect]:
     """
-    Return number of the request → when a worker begins this request, for each of ``waiting``: requests that have no
-    worker, each with its replay of a topic or its backfill, or with None if it replays dead
-    letters. A request that no known worker could do is left out; its report has an obstacle. Makes at most two
-    statements. Raises a database error.
+    Return number of a request → :class:`Prospect`, for the requests in ``waiting``. A request that no known worker
+    could do is left out, because its report has an obstacle. Sends at most two SQL statements. Raises a database error.
+
+    ``waiting``: requests that have no worker, each with its run; the run is None if the request replays dead letters.
     """
     if not waiting:
         return {}
@@ -57,8 +57,8 @@ def _prospect(
 
 def not_ready(group: str, known: Sequence[WorkerRun]) -> str:
     """
-    Return a sentence that says that none of the workers ``known`` that can do a replay of ``group`` is ready, and why;
-    empty: one of them is ready. ``group``: empty for all groups.
+    Return a sentence that tells why no worker is ready for a replay of ``group``. Return an empty text if a worker in
+    ``known`` is ready for it, or if ``known`` contains no worker that can do it. ``group``: empty for all groups.
     """
     obstacles = [one.state.get("obstacles") for one in known if can_replay(one) and group in ("", one.group)]
     if not (obstacles and all(obstacles)):
@@ -78,8 +78,8 @@ def _could_take(worker: WorkerRun, request: ReplayRequest, run: RequestedRun | N
 
 def _unfinished(*, with_runs: bool) -> Sequence[ReplayRequest]:
     """
-    Return the requests that wait for a worker or that a worker runs. ``with_runs``: read their runs, too, whose table
-    exists if one of the requests has a run.
+    Return the requests that wait for a worker or that a worker runs. ``with_runs``: also read the requests' runs, whose
+    table must then exist.
     """
     rows = ReplayRequest.objects.using(router.db_for_write(ReplayRequest))
     unfinished = rows.filter(state__in=(RequestState.REQUESTED, RequestState.RUNNING))
@@ -108,9 +108,9 @@ def _is_for(waiting: ReplayRequest, able: Sequence[WorkerRun]) -> bool:
 
 def _request_of(worker: WorkerRun, began: dict[str, int]) -> int | None:
     """
-    Return the number of the request that the worker runs; None: it runs no request. The worker's last heartbeat may be
-    too old to name the request. Therefore ``began`` is used, too: name of a worker → request, from the rows of the
-    requests.
+    Return the number of the request that the worker runs; None: it runs no request. ``began``: name of a worker →
+    number of its running request, from the table of requests. This mapping is used if the worker's last heartbeat names
+    no request, because the heartbeat may be older than the worker's claim.
     """
     replaying = worker.state.get("replaying")
     return replaying["request"] if replaying else began.get(f"{worker.host}:{worker.pid}")

@@ -38,8 +38,8 @@ def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
 def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, RequestedRun]) -> Mapping[int, str]:
     """
     Return number of a request → why no worker takes its run, and the remedy; an empty text: a worker can take the run.
-    Without heartbeats, the text says that this is unknown. Requests without a run are left out. Raises a database
-    error.
+    If workers write no heartbeats, the text for a run of a known kind is :data:`TAKER_UNKNOWN`. Requests without a run
+    are left out. Raises a database error.
     """
     left = [one for one in waiting if one.pk in runs]
     there = _known_workers() if left else []
@@ -49,15 +49,16 @@ def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, Reque
 def obstacle_before_run(wish: RunWish) -> str:
     """
     Return why no worker would take the run that an operator wishes, and the remedy; empty: a worker would take it.
-    Without heartbeats, return that this is unknown. Raises a database error.
+    If workers write no heartbeats, return :data:`TAKER_UNKNOWN`. Raises a database error.
     """
     return _problem(wish.group, wish.arguments, wish.receiver, _known_workers())
 
 
 def could_do(worker: WorkerRun, group: str, receiver: str) -> bool:
     """
-    Whether a worker can take a run of ``group``, or of this service if ``group`` is empty. Such a worker is alive, is
-    of a version that takes runs, and has ``receiver`` or does not report its receivers.
+    Whether a worker can take a run of ``group``, or of this service if ``group`` is empty. Such a worker is alive and
+    of a version that takes runs. If ``receiver`` is given, the worker has this receiver or does not report its
+    receivers.
     """
     state = worker.state
     if not (worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")):

@@ -39,9 +39,9 @@ class Place:
 @attrs.define(kw_only=True)
 class RunProgress:
     """
-    The progress of a run. If a worker dies, another worker continues from the saved progress. Records before the
-    positions, and items up to the token, are counted; later ones are not. So a record or item that is processed twice
-    is counted once.
+    The progress of a run. If a worker dies, another worker continues from the saved progress. Only records before
+    :attr:`Place.position`, and items up to :attr:`token`, are counted. So a record or item that is processed twice is
+    counted once.
     """
 
     total: int = 0

@@ -33,7 +33,7 @@ class TopicArguments:
     """
     since: int | None = None
     """
-    Only records from this time on are replayed, and only records before the time ``before``. Milliseconds since the
+    Only records whose timestamp is at least ``since`` and less than ``before`` are replayed. Milliseconds since the
     epoch; None: no limit.
     """
     before: int | None = None

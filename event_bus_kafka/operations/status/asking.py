@@ -108,8 +108,8 @@ Looks = dict[str, Awaited[Any]]
 def within_if_free(seconds: float, last: Looks) -> Ask:
     """
     Return a function that works as :func:`within` does, unless the last call for the same server hangs. In this case,
-    ``look`` is not called, and the returned answer has already timed out. So at most one thread hangs for
-    each server. ``last``: the last answers, which the function updates.
+    ``look`` is not called, and the returned answer has already timed out. So at most one thread hangs for each server.
+    ``last``: the last answers, which the returned function updates.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:

@@ -81,9 +81,9 @@ def _of_topic(planned: TopicPlan, user: str) -> Iterator[Finding]:
 
 def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> Iterator[Finding]:
     """
-    Yield a finding for each permission in Kafka that this service's user needs and does not have, and for each topic or
-    group whose permissions Kafka does not tell. ``described``: descriptions of the groups, which contain the user's
-    permissions. Raises :class:`BrokerError`.
+    Yield a finding for each permission in Kafka that this service's user needs and does not have. Also yield a finding
+    for each existing topic or group whose permissions Kafka does not tell, unless :func:`of_topics` reports the topic.
+    ``described``: descriptions of the groups, which contain the user's permissions. Raises :class:`BrokerError`.
     """
     wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
     for topics in own.groups.values():

@@ -106,7 +106,7 @@ class TopicStatus:
     records: int | None = None
     """
     Number of existing offsets in the topic's partitions; None: unknown. Compaction may have removed the records at some
-    of them.
+    of these offsets.
     """
     oldest: datetime | None = None
     """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""

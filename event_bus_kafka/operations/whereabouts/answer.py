@@ -213,7 +213,7 @@ class Loss(Enum):
     it. The event may have been among these records.
     """
     COMPACTION = "compaction"
-    """The topic keeps only the last record of each key, so a later record of the key may have replaced the event's."""
+    """The topic keeps only the last record of each key, so a later record may have replaced the event's record."""
 
 
 @attrs.frozen(kw_only=True)
