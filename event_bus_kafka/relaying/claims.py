@@ -109,8 +109,8 @@ class Claims:
         Search the rows of these shards once; return the rows that a batch is to send.
 
         Rows that commit after the search wait for the next batch. A second search could find a row and miss an earlier
-        row with the same key. ``limits``: topic → maximum number of its rows per shard, if it is limited. ``is_short``:
-        whether to plan few rows, so that these shards do not get far ahead of the other shards.
+        row with the same key. ``limits``: topic → maximum number of its rows per shard; other topics have no limit.
+        ``is_short``: whether to plan few rows, so that these shards do not get far ahead of the other shards.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
