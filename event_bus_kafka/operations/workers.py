@@ -16,7 +16,7 @@ from event_bus_kafka.models.database_time import now_sql
 
 TAKER_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
 """
-Text for a replay request if workers write no heartbeats: nobody knows whether a worker can take the request.
+Text that is shown for a replay request if workers write no heartbeats. Then nobody knows whether a worker can take it.
 """
 
 

@@ -32,7 +32,8 @@ _REMOVALS_AHEAD = 2
 _SHARE = 4
 """
 Maximum number of shards that a relay claims if its last batch could not take all waiting rows, so that other relays can
-claim the other shards. While there seems to be no other relay, this maximum applies to one batch in ``_LEAVES_EVERY``.
+claim the other shards. While there seems to be no other relay, this maximum applies only to one batch every
+``_LEAVES_EVERY`` seconds.
 """
 _ONLY_AFTER = 4
 """A relay counts as the only one if it got all requested shards in this number of batches in a row."""
