@@ -16,7 +16,7 @@ from event_bus_kafka.models.database_time import now_sql
 
 TAKER_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
 """
-The obstacle to a replay request if workers write no heartbeats, so that nobody knows whether a worker can take it.
+Text that is shown for a replay request if workers write no heartbeats. Then nobody knows whether a worker can take it.
 """
 
 
@@ -28,8 +28,8 @@ class WorkerRun:
     """``consumer`` or ``relay``."""
     liveness: str
     """
-    ``alive``, ``stopped`` or ``dead``. Dead means: not stopped, but without a heartbeat for six times
-    EVENT_BUS_KAFKA_HEARTBEAT and at least a minute.
+    ``alive``, ``stopped`` or ``dead``. A worker or relay counts as dead if it has not stopped, and has written no
+    heartbeat for six times EVENT_BUS_KAFKA_HEARTBEAT, or for a minute if that is longer.
     """
     silence: float
     """Seconds since the last heartbeat, measured with the database's clock."""

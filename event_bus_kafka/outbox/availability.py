@@ -40,12 +40,15 @@ class Outbox:
         Put events into the outbox and return True; return False if the caller has to send them in another way.
         ``database``: the alias in the topic's settings; None: :func:`outbox_connection` chooses the database.
 
-        True is also returned in four cases in which this call inserts nothing. First, the attempt fails and dooms the
-        transaction. Then the events are discarded with the transaction. Second, the attempt fails, but the transaction
-        can continue without the events. Then ``otherwise`` is called after the commit, with each event and the
-        database's alias. Third, the transaction is marked for a rollback. If it commits nevertheless, the events are
-        appended after the commit. Fourth, transactions are open only on databases without an outbox. Then the events
-        are appended after all these transactions have committed.
+        True is also returned in four cases in which this call inserts nothing:
+
+        1. The attempt fails and dooms the transaction. The events are discarded with the transaction.
+        2. The attempt fails, but the transaction can continue without the events. After the commit, ``otherwise`` is
+           called with each event and the database's alias.
+        3. The transaction is marked for a rollback. If it commits nevertheless, the events are appended after the
+           commit.
+        4. Transactions are open only on databases without an outbox. The events are appended after all these
+           transactions have committed.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where Django permits no access to a
         database.

@@ -100,7 +100,7 @@ def oldest_age(alias: str) -> float:
 
 
 def is_due(alias: str) -> bool:
-    """Return whether this process has to check the outbox now: it has made no check in the last minute."""
+    """Return whether this process has to check the outbox now, because it has made no check in the last minute."""
     return monotonic() >= _next_look.get(alias, 0.0)
 
 

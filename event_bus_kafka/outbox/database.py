@@ -108,11 +108,13 @@ def outbox_connection(
     """
     Return the connection whose outbox takes an event that is emitted now.
 
-    If ``database`` is given, this is the connection of that alias. If not, it is the connection of :func:`home` if that
-    has an open transaction. Otherwise it is a connection with an open transaction whose database accepts rows. If there
-    are several of these, the connection of the default alias is returned. If the default alias is not among them,
-    OutboxAmbiguous is emitted, and the first connection in the order of DATABASES is returned. If no connection fits,
-    the connection of :func:`home` is returned.
+    If ``database``, an alias, is given, return its connection. Otherwise return the first of these that exists:
+
+    1. The connection of :func:`home`, if it has an open transaction and the routers allow the outbox's table there.
+    2. The connection of the default alias, if it has an open transaction and its database accepts rows.
+    3. The first connection, in the order of DATABASES, with an open transaction whose database accepts rows. If there
+       are several such connections, emit OutboxAmbiguous.
+    4. The connection of :func:`home`.
 
     ``is_open`` and ``takes_rows`` decide instead of the functions of the same names. Raises :class:`ConfigurationError`
     for an unknown alias, and the routers' exceptions.
@@ -133,8 +135,8 @@ def outbox_connection(
 
 def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections, other than ``chosen``, for whose transactions an event must wait. If ``chosen`` has an open
-    transaction, return an empty list.
+    Return the connections, other than ``chosen``, whose open transactions must commit before an event is appended. If
+    ``chosen`` has an open transaction, return an empty list.
 
     A transaction does not count if its database has the outbox but accepts no rows, such as a replica. A transaction
     begun by switching autocommit off does not count either, because Django has no hook for its commit.

@@ -131,7 +131,7 @@ class _Doomed:
     _is_in_block: bool = attrs.field(init=False)
     """Whether Django commits at the end of an ``atomic()`` block. If not, the caller commits by hand."""
     _savepoints: set[str | None] = attrs.field(factory=set, init=False)
-    """Savepoints after whose rollback a commit is possible again."""
+    """Savepoints whose rollback makes a commit possible again."""
     _asked: set[str | None] = attrs.field(factory=set, init=False)
     """Savepoints whose rollback the caller has requested by hand; None in the set means the whole transaction."""
 

@@ -175,8 +175,8 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        End the polling thread, and wait for its end at most ``seconds``. Afterwards only a flush polls for delivery
-        reports. If the thread logged while the interpreter shuts down, the process would abort.
+        End the polling thread, because the process would abort if this thread logged while the interpreter shuts down.
+        Wait at most ``seconds`` for the thread's end. Afterwards only a flush polls for delivery reports.
         """
         if not self._advance(Phase.LEFT):
             return

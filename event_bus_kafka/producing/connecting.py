@@ -2,9 +2,9 @@
 Makes the clients of a process in a separate thread, because a constructor may block (up to 10 seconds for an OAuth
 token).
 
-A request waits for the clients until its own time limit, or until the time limit of the request that began the
-attempt, whichever is earlier. After a failure other than a wrong configuration, no attempt begins for ``_REST``
-seconds.
+A caller that needs clients begins an attempt to make them, or waits for the attempt of an earlier caller. Each caller
+waits until its own time limit or until the time limit of the caller that began the attempt, whichever is earlier. After
+a failure other than a wrong configuration, no attempt begins for ``_REST`` seconds.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ clients at each event.
 """
 _Failure = Callable[[], Exception]
 """
-Makes a new exception for each request. If several requests raised the same exception object, the object would collect
-the frames of all these requests.
+Makes a new exception for each caller. If several callers raised the same exception object, the object would collect
+the frames of all these callers.
 """
 
 

@@ -40,7 +40,8 @@ class KafkaEventProducer(EventBusProducer):
     Sends events to Kafka.
 
     An event that cannot be sent never makes a method raise: EventRejected or EventUndelivered is emitted instead. Only
-    exceptions that interrupt the thread pass through, such as SystemExit or an exception that a signal handler raised.
+    exceptions that interrupt the thread pass through, such as SystemExit or an exception from the handler of a process
+    signal.
 
     ``send`` waits for Kafka and the registry at most ``EVENT_BUS_KAFKA_SEND_TIMEOUT``. Each process makes its own
     clients when it first hands an event to Kafka, because a child process cannot use the clients of its parent. After a
@@ -252,8 +253,8 @@ def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str
 
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
     """
-    Emit EventRejected for an event that cannot be sent. But if ``error`` is an exception with which a signal handler
-    interrupts the thread, raise it again.
+    Emit EventRejected for an event that cannot be sent. But if ``error`` comes from the handler of a process signal,
+    raise ``error`` again.
     """
     let_through(error)
     emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

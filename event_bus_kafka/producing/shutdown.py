@@ -165,7 +165,7 @@ def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_a
 
     ``began``: monotonic time at which the end of the process began. Both limits count from this time; None: they count
     from ``now``. If ``began`` is given, the event to flush was sent late. Then at least ``_LATE`` seconds remain for
-    Kafka, and again for the outbox. If Kafka does not answer (``is_away``), no time is added for Kafka.
+    Kafka, and as many for the outbox. If Kafka does not answer (``is_away``), no time is added for Kafka.
     """
     until = (now if began is None else began) + limits.shutdown_flush
     spill_until = until + limits.shutdown_spill

@@ -21,7 +21,7 @@ further event is lost.
 """
 _REPORTED = 4
 """
-Factor on ``MOST_BYTES`` for events that come from delivery reports, because these callbacks cannot wait for room. The
+Factor on ``MOST_BYTES`` for events that come from delivery reports, because delivery reports cannot wait for room. The
 factor applies while the database accepts events.
 """
 _STILL_TAKES = 5.0
@@ -123,8 +123,8 @@ class SpillBuffer:
 
     def next_batch(self) -> list[BufferedEvent]:
         """
-        Wait until events are due, and return the events for the next INSERT. Return an empty list if the buffer is
-        empty. The returned events stay in the buffer until :meth:`take` removes them.
+        If the buffer is empty, return an empty list at once. Otherwise wait until events are due, and return the events
+        for the next INSERT. The returned events stay in the buffer until :meth:`take` removes them.
         """
         with self.changed:
             while queues := [queue for queue in (self._waiting, self._refused) if queue]:

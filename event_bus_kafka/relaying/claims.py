@@ -109,8 +109,9 @@ class Claims:
         Search the rows of these shards once; return the rows that a batch is to send.
 
         Rows that commit after the search wait for the next batch. A second search could find a row and miss an earlier
-        row with the same key. ``limits``: topic → maximum number of its rows per shard, if it is limited. ``is_short``:
-        whether to plan few rows, so that these shards do not get far ahead of the other shards; no effect with limits.
+        row with the same key. ``limits``: topic → maximum number of its rows per shard; other topics have no limit.
+        ``is_short``: whether to plan few rows, so that these shards do not get far ahead of the other shards. It has no
+        effect if there are limits.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
@@ -234,7 +235,10 @@ class Claims:
             raise RowsStay(int(left), done)
 
     def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
-        """Return an id for each row to park: its own id, or a new id below all others if a parked row has this id."""
+        """
+        Return the ids under which to park these rows. A row keeps its id if no parked row has this id. Otherwise the
+        row gets a new id below those of all parked rows.
+        """
         taken = {number for (number,) in connection.query(self._dialect.parked_of(ids))}
         if not taken:
             return list(ids)
@@ -263,7 +267,9 @@ class Claims:
 
 
 _Planned = tuple[Any, ...]
-"""A row's id, its size in bytes, and its shard; in a plan with limits, the index of its part instead of the shard."""
+"""
+A row's id, its size in bytes, and its shard. In a plan with limits, the number of its :class:`Part` replaces the shard.
+"""
 
 
 def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:

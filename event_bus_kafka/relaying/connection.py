@@ -97,8 +97,9 @@ class OwnConnection:
         """
         Delete rows of the outbox; return their number. Raises a database error.
 
-        One range deletes a long run of consecutive ids, except the last id. This takes half the time of look-ups. If
-        the database refuses the range, look-ups delete these rows, too.
+        The rows of a long run of consecutive ids are deleted as one range, which takes half the time of look-ups. Only
+        the run's last row is deleted by a look-up, because InnoDB may lock the row after a range. If the database
+        refuses the range, look-ups delete the whole run.
         """
         removed, others = 0, list[int]()
         for first, last in runs_of(ids):

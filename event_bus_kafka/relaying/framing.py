@@ -74,8 +74,8 @@ class Frames:
 
 class Deliveries:
     """
-    Counts the rows of a batch that Kafka has confirmed. If an observer wants RecordDelivered, this event is also
-    emitted for each row, with partition and offset.
+    Counts the confirmed rows of a batch. If an observer wants RecordDelivered, this event is also emitted for each
+    confirmed row, with partition and offset.
     """
 
     def __init__(self, frames: Frames) -> None:

@@ -32,13 +32,15 @@ _REMOVALS_AHEAD = 2
 _SHARE = 4
 """
 Maximum number of shards that a relay claims if its last batch could not take all waiting rows, so that other relays can
-claim the other shards. While there seems to be no other relay, this maximum applies to one batch in ``_LEAVES_EVERY``.
+claim the other shards. While there seems to be no other relay, this maximum applies only to one batch every
+``_LEAVES_EVERY`` seconds.
 """
 _ONLY_AFTER = 4
 """A relay counts as the only one if it got all requested shards in this number of batches in a row."""
 _LEAVES_EVERY = 5.0
 """
-Seconds after which the only relay leaves some shards free for one short batch, because another relay may have started.
+Seconds after which the only relay sends one short batch without claiming all shards, because another relay may have
+started.
 """
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PAUSE_FACTOR = 10

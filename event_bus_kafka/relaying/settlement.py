@@ -95,7 +95,7 @@ class Ledger:
         return rows
 
     def end_removal(self) -> None:
-        """Note that the removal that was begun first, and has not ended yet, has now ended."""
+        """Note that the oldest unfinished removal has ended."""
         self.gone += len(self.removing.popleft())
 
 

@@ -21,13 +21,13 @@ If this is so for all pairs, the maximum does not apply.
 
 
 _LEAST = 4
-"""The least part of the found rows, as a divisor, that :func:`in_step` keeps."""
+"""If :func:`in_step` would return less than ``1 / _LEAST`` of the found rows, it returns all of them."""
 
 
 def in_step(found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """
-    Return the rows up to the row with which the first shard's found rows end. Then no shard gets ahead of the others,
-    and the ids of a batch are consecutive, so that its rows are read and removed faster.
+    Take the id of the last found row of each shard, and return the rows up to the lowest of these ids. Then no shard
+    gets ahead of the others, and the ids of a batch are consecutive, so that its rows are read and removed faster.
 
     ``found``: id, size and shard of rows, sorted by id. If few rows would be left, because one shard has most rows,
     return all rows.

@@ -33,7 +33,7 @@ class Dialect:
     """The SQL statements for the databases of one vendor."""
 
     are_ids: Callable[[Sequence[int]], tuple[str, list[Any]]]
-    """Returns a condition that selects the rows with these ids, to read them, and the parameters of the condition."""
+    """Returns a condition for reading the rows with these ids, and the parameters of the condition."""
     remove: str
     """The statement that deletes rows by look-ups of their ids. The ids are its only parameter."""
     ids: Callable[[Sequence[int]], str]

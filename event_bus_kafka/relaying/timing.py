@@ -2,8 +2,8 @@
 Three time limits, each shorter than the next, which keep two relays from having the same row in flight.
 
 A relay keeps the locks of its shards while a batch is in flight. It gives up the batch after ``BATCH_TIME``. If the
-relay's process is frozen during this time, the records of the batch expire in the client ``DELIVERY_TIMEOUT`` after the
-relay handed them over. Therefore the client does not send these records when the process continues.
+relay's process is frozen during this time, the records of the batch expire ``DELIVERY_TIMEOUT`` seconds after the relay
+handed them to the client. Therefore the client does not send these records when the process continues.
 
 Only after ``IDLE_TRANSACTION_TIMEOUT`` does the database end the relay's transaction and release the locks. Then
 another relay sends the same rows. The frozen relay cannot send an old record after them.

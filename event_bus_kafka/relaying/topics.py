@@ -218,10 +218,13 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        If a tried topic counts as the cause of refusals, hold it again. Otherwise open it once all rows that had to be
-        sent alone were sent. If there were no such rows, open it once Kafka has accepted a row.
+        Return the rows to park, and the ids of parked rows to put back into the outbox. If the topic is tried, the
+        first of these cases that applies decides its next state:
 
-        Return the rows to park, and the ids of parked rows to put back into the outbox.
+        1. The topic counts as the cause of refusals: hold it again.
+        2. Rows are in flight, or wait to be sent one by one: leave it tried.
+        3. Rows had to be sent alone: open it if all of them were sent, else leave it tried.
+        4. No row had to be sent alone: open it if Kafka has accepted a row, else leave it tried.
         """
         if self.state is TopicState.TRIED:
             self._judge()

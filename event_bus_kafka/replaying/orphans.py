@@ -11,8 +11,8 @@ _UNKNOWN = LetterEnd(LetterState.UNKNOWN, "its worker died while it ran, and the
 def settle_orphans(alias: str, group: str) -> None:
     """
     Write the results of the group's letters that are still in the state ``running`` although their request has ended
-    and its worker is gone. Letters of other requests are left out, because another worker takes over their request.
-    Raises a database error.
+    and its worker is gone. Letters of requests that have not ended are left out, because another worker takes over
+    these requests. Raises a database error.
     """
     rows, letters = RequestedLetter.objects.using(alias), DeadLetter.objects.for_writing().without_contents()
     for one in rows.orphaned(group):

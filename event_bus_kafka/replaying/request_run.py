@@ -51,7 +51,7 @@ does not lead to a high rate.
 
 @attrs.frozen(kw_only=True)
 class LetterLanes:
-    """The functions and settings of a worker's lanes that replays use."""
+    """Functions and settings of a worker's lanes, for replays."""
 
     submit: Callable[[Delivery], None]
     count: int

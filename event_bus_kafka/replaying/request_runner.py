@@ -267,8 +267,8 @@ class RequestRunner:
 
     def _save(self) -> bool:
         """
-        Save the progress of this worker's replay of a topic or backfill, if there is one. Return False if another
-        worker has this replay or backfill.
+        If this worker does a run (a replay of a topic, or a backfill), save the run's progress. Return False if another
+        worker has the run.
         """
         return self._runs is None or self._runs.save()
 

@@ -102,9 +102,9 @@ class RequestedLetterRun:
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
         """
-        Put the letter back into its request, with the current time of the dead letter's last failure. The interrupted
-        replay may have changed this time before the server went away. Without the current time, the change would look
-        like another worker's change.
+        Put the letter back into its request, and store the time of the dead letter's last failure with it. The
+        interrupted replay may have changed this time. If the request kept the old time, the change would look like
+        another worker's change.
         """
         with suppress(Error):  # then the letter stays begun, without a known result
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)

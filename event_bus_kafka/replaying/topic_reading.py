@@ -30,7 +30,7 @@ _LOOK_AGAIN = 0.02
 """Seconds between two checks whether more records may be read."""
 _MISSING_FOR = 60.0
 """
-Seconds for which a missing topic or partition may come back. After a restart, a broker may not know its topics yet.
+Seconds for which a run waits for a missing topic or partition, because a restarted broker may not know its topics yet.
 """
 _SLICE, _LONGEST_SLICE, _REST = 0.01, 0.05, 5.0
 """

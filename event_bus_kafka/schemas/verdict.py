@@ -34,7 +34,7 @@ Version = tuple[str, str]
 
 
 def is_transitive(level: str) -> bool:
-    """Return whether the level compares with all earlier versions, and not only with the last version."""
+    """Return whether the level compares a schema with all earlier versions, and not only with the last version."""
     return level.endswith("_TRANSITIVE")
 
 

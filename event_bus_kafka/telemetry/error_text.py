@@ -12,7 +12,8 @@ from event_bus_kafka.shown import Shown
 def error_text(error: BaseException) -> str:
     """
     Return the error's type, and also its text if ``event_bus_kafka.errors`` defines its class. The text of any other
-    error may quote event data. For ReceiversFailed, return this for the exception of each failed receiver.
+    error may quote event data. For ReceiversFailed, return the names of the failed receivers with such a text for each
+    receiver's exception.
     """
     if isinstance(error, ReceiversFailed):
         causes = zip(error.receivers, error.exceptions, strict=True)
@@ -30,8 +31,10 @@ _LONGEST = 200
 def database_error_text(error: Exception) -> str:
     """
     Return a database error's type, its number, and the first line of its text, cut to 200 characters. Omit the text if
-    the server gave no number, or if a trigger or procedure raised the error. In the text, omit what is quoted, because
-    it may be a value; only names that contain this app's name are kept.
+    the server gave no number, or if a trigger or procedure raised the error. Omit quoted parts of the text, because
+    they may be values; keep only quoted names that contain this app's name.
+
+    For an error of this package, return :func:`error_text`.
     """
     if isinstance(error, EventBusError):
         return error_text(error)

@@ -25,8 +25,8 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _READ, _ANSWERED = 0.7, 0.85
 """
-Shares of the time limit of the whole answer: after the first, no more records are read; after the second, no request
-waits for Kafka any more.
+Shares of the time limit of the whole answer. After the first share, no more records are read. After the second share,
+no request waits for Kafka any more.
 """
 _SHORTEST = 0.1
 """Minimum time limit of a request to the registry, in seconds."""

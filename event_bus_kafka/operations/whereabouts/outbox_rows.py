@@ -23,9 +23,10 @@ _PARKED = ("parked_at", "code", "reason")
 
 def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the waiting and parked rows of an event in a database. Also return None if all rows were searched. If the
-    time for a table was over, return the id of the last searched row (0: no row was searched) instead of None. If the
-    time was over in both tables, this is the id of a waiting row. The database must have both tables.
+    Return the waiting and parked rows of an event in a database, and None if all rows of both tables were searched. If
+    there was no time to finish a table, return the id of its last searched row (0: no row was searched) instead of
+    None. If neither table was finished, return the id from the table of waiting rows. The database must have both
+    tables.
 
     ``seconds``: time limit for each table. Raises a database error.
     """

@@ -1,4 +1,4 @@
-"""Says in a few sentences how it went with an event, from the findings of a search. Names no event and no key."""
+"""Says in a few sentences what became of an event, from the findings of a search. Names no event and no key."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ENDS = {
     EntryState.EXPIRED: "Given up: the dead letter of {names} was too old, and is deleted.",
     EntryState.FAILED: "Failed: {names}. The dead letter is deleted.",
 }
-"""State of receivers in a dead letter that is gone → what became of it."""
+"""State of receivers of deleted dead letters → the sentence about these receivers."""
 
 
 def outcome(answer: Whereabouts) -> str:
     """
-    Return how it went with the event: first what waits until a user acts, then what goes on by itself, then what is
-    done. For a key, which several events may have, return what was found.
+    Return sentences that say what became of the event, first about its existing dead letters. If the question is about
+    a key, which several events may have, return the numbers of findings instead.
     """
     if not answer.is_found:
         return shown(_not_found(answer))
@@ -85,7 +85,7 @@ def _groups(answer: Whereabouts, groups: Sequence[GroupPlace]) -> Iterator[str]:
 
 
 def _ended(letters: Iterable[LetterPlace]) -> Iterator[str]:
-    """Yield what became of the receivers of dead letters that are gone."""
+    """Yield sentences about the receivers of deleted dead letters."""
     parts = [part for one in letters if not one.is_open for part in one.receivers]
     for state, text in _ENDS.items():
         names = [part.receiver or "reading the record" for part in parts if part.state == state]

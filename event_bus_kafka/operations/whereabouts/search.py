@@ -52,8 +52,8 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
 def _in_time(question: Question, kafka: BrokerSearch, topics: Collection[str]) -> BrokerFindings:
     """
     Search Kafka, and return the findings. If the question has a time limit, return the findings so far when the share
-    :data:`_LAST` of the limit is over: the limits of the single requests may add up to more. Raises :class:`NotThere`,
-    as :meth:`BrokerSearch.look` does.
+    :data:`_LAST` of the limit is over, because the time limits of the requests to Kafka may add up to more. Raises
+    :class:`NotThere`, as :meth:`BrokerSearch.look` does.
     """
     if question.limit is None:
         return kafka.look(topics)

@@ -36,7 +36,9 @@ _LATE = 60_000
 """A record is called late if its timestamp is more than this number of milliseconds after the time in the event id."""
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
 _KEPT_BACK = ("key", "limit", "asked")
-"""Attributes that are missing in the JSON. ``key`` is personal data. The others say nothing about the event."""
+"""
+Attributes that are missing in the JSON. ``key`` is personal data. ``limit`` and ``asked`` say nothing about the event.
+"""
 _INDENT = "    "
 _LONGER = 4
 """An operator is advised to search this many times longer if the time for reading records was too short."""

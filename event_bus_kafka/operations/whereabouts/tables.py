@@ -73,8 +73,9 @@ class Tables:
 
     def look(self) -> TableFindings:
         """
-        Search the tables, and return the findings. Databases are asked at the same time, each with a time limit, except
-        where :func:`of_database` asks in this thread. Unavailable databases are noted in ``unseen``.
+        Search the tables, and return the findings. Other threads search the databases at the same time, each with a
+        time limit. Only if another thread would not see the same rows does this thread search a database (see
+        :func:`of_database`). Unavailable databases are noted in ``unseen``.
         """
         event_id = self._question.event_id
         outboxes = [_Look(f"the outbox of database {one!r}", one, partial(self._outbox, one)) for one in connections]
@@ -159,7 +160,7 @@ class Tables:
         return TableFindings(marks=places)
 
     def _receivers(self) -> Iterator[str]:
-        """Yield the names under which receivers may have set a mark in the inbox: without their ``dispatch_uid``."""
+        """Yield the names of receivers that the inbox may contain. These names have no ``dispatch_uid``."""
         for signal in dispatch.signals():
             yield from (name.partition("#")[0] for name in dispatch.names_of(dispatch.receivers_of(signal)))
         for letter in self._found.letters:
