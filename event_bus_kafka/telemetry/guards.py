@@ -35,7 +35,10 @@ def guarded(name: str, *callbacks: Callable[..., Any]) -> Callable[..., None]:
 
 
 def watched(name: str, function: Callable[..., T]) -> Callable[..., T]:
-    """Return a function that calls ``function``, and emits CallbackFailed before it propagates an exception."""
+    """
+    Return a function that calls ``function``. Before it propagates an exception in RAISED_BY_OTHERS, it emits
+    CallbackFailed.
+    """
 
     def call(*arguments: Any) -> T:
         try:
@@ -62,7 +65,8 @@ def kept_alive() -> Iterator[None]:
 def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
     """
     Call ``function`` in a new thread, and put its result or exception into ``future``. The caller can wait for
-    ``future`` with a time limit. ``name``: the thread's name.
+    ``future`` with a time limit. If no thread can start, because the interpreter shuts down, the calling thread calls
+    ``function``. ``name``: the new thread's name.
     """
 
     def run() -> None:

@@ -15,9 +15,7 @@ from weakref import ref
 from event_bus_kafka.telemetry.metrics import Metric
 
 OTHER = "other"
-"""
-The label that replaces a name unknown to this service. If a thread has ``_MOST`` tallies, it replaces any new label.
-"""
+"""The label that replaces a name unknown to this service."""
 _MOST = 10_000
 """
 Maximum number of tallies of a thread, apart from those whose labels are all ``other``. At this number, values with new
@@ -127,8 +125,8 @@ class Tallies:
 
     def kept(self, make: Callable[[str], T], name: str) -> T:
         """
-        Return the result of ``make(name)``, which each thread calls only once for the same ``make`` and ``name``. Used
-        to find several tallies by a single look-up.
+        Return the result of ``make(name)``. Each thread calls ``make`` only once per ``name``, and caches the result.
+        Used to find several tallies by a single look-up.
         """
         kept = self._local.kept
         found: T | None = kept.get((make, name))

@@ -13,8 +13,9 @@ from django.utils.safestring import SafeString, mark_safe
 _TIME = r"\d\d:\d\d(?::\d\d)? [A-Z]{2,5}(?:[+-]\d+)?\b"
 _NAMES = re.compile(rf"(\S{{33,}}|(?<!\S)[^\s-]*-\S+|(?<!\S){_TIME})")
 """
-Long words; words with hyphens, such as topics, dates and options of commands, which browsers would otherwise break
-after their hyphens; and times of a day with their zones, as :func:`event_bus_kafka.admin.ages.moment` writes them.
+Matches long words, words with hyphens, and times of day with their zones, in the format of
+:func:`event_bus_kafka.admin.ages.moment`. Words with hyphens are topics, dates and options of commands. Browsers would
+otherwise break them after the hyphens.
 """
 _BREAKS = re.compile(r"(?<=[./])(?=[^\W_])(?!py:|v\d+\b)")
 """
@@ -31,9 +32,9 @@ register = template.Library()
 @register.filter
 def breakable(text: object) -> object:
     """
-    Let a browser move a text's long names and times to the next line, and break the names at dots and slashes if a line
-    is too short; their long parts also at underscores. Otherwise the browser would break the names in the middle of
-    words.
+    Return ``text`` as HTML in which a browser moves long names and times to the next line as a whole. If a name is
+    longer than a line, the browser breaks the name after a dot or slash, or after an underscore in a long part.
+    Otherwise the browser would break names in the middle of words.
     """
     if not isinstance(text, str | Promise):
         return text

@@ -135,7 +135,7 @@ def _awaited_commits(mode: str, database: str | None) -> tuple[Commit, ...]:
 
 
 def _deciding(mode: str, database: str | None) -> list[BaseDatabaseWrapper]:
-    """Return the connections whose commits an event waits for in ``mode``."""
+    """Return the connections with an open transaction that must commit before an event is sent in ``mode``."""
     if mode == "immediate":
         return []
     if mode == "on-commit":

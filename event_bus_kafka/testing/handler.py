@@ -28,8 +28,8 @@ def handler_connected() -> Iterator[None]:
 
 def _connect(signal: OpenEdxPublicSignal) -> bool:
     """
-    Connect the handler if the app openedx_events is installed. Return whether the handler is connected now and was not
-    before.
+    Connect the handler, if the app openedx_events is installed. Return False if the app is not installed, or if the
+    handler was connected before.
     """
     if not apps.is_installed("openedx_events"):
         return False

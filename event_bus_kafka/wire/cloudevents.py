@@ -119,8 +119,8 @@ def event_type(headers: Headers) -> str:
 
 def to_metadata(headers: Headers, timestamp: int | None) -> EventsMetadata:
     """
-    Return the metadata of a record. Unknown headers are ignored. Missing headers get neutral values, except type and
-    id.
+    Return the metadata of a record. Unknown headers are ignored. An attribute whose header is missing gets a neutral
+    value. Only the type and the id are required.
 
     ``timestamp``: the record's timestamp in milliseconds, used if the header with the time is missing. Raises
     :class:`InvalidHeaders` if the type or the id is missing, or if a header occurs twice or is malformed.

@@ -2,8 +2,9 @@
 Limits the memory that a decoded record may use, because a few bytes may declare large objects, for example a list of
 empty maps.
 
-The schemas determine a length up to which no body can exceed the limit. Nearly all bodies are shorter, and cost only
-one comparison. A longer body is scanned, and its memory is counted, before any object is made from it.
+A body is the Avro bytes of a record's value. The schemas determine a length up to which no body can need more memory
+than the limit. Nearly all bodies are shorter, and cost only one comparison. A longer body is scanned, and its memory is
+counted, before any object is made from it.
 """
 
 from __future__ import annotations
@@ -32,19 +33,20 @@ _TEXT = 80
 """Estimated bytes of memory of a text or bytes value. A scan replaces the estimate by the value's real size."""
 _OBJECTS, _OBJECT = {"datetime": 64, "UUID": 128}, 640
 """
-Bytes of memory of an object that is written as a text: for two classes, and for all other classes. Objects of other
-classes, such as keys, contain parts. The memory of the parts is counted with the text.
+Bytes of memory of an object that is written as a text: by class, and ``_OBJECT`` for every class that is not listed.
+Objects of such a class, for example course keys, consist of parts. A scan counts the memory of the parts in addition.
 """
 _LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
 _MAP, _FIRST_OF_MAP, _ITEM_OF_MAP = 64, 120, 64
 """
-Bytes of memory of a list, and of a dict: of an empty one, added once if there are items, and added for each item. The
-numbers are large enough even if the dict's table has just grown and been copied.
+Bytes of memory of a dict: ``_MAP`` if it is empty, ``_FIRST_OF_MAP`` more if it has items, and ``_ITEM_OF_MAP`` more
+for each item. The constants for lists have the same meanings. The numbers are large enough even if the dict's table has
+just grown and been copied.
 """
 _INLINE, _SHARED = 16, 30
 """
-Numbers of attributes. An object with up to ``_INLINE`` attributes stores them itself. With up to ``_SHARED``
-attributes, it stores them in a dict that shares its keys with other objects.
+Maximum numbers of attributes. An object with at most ``_INLINE`` attributes stores them itself. An object with at most
+``_SHARED`` attributes stores them in a dict that shares its keys with other objects.
 """
 _WIDEST_CHARACTER = 4
 """Bytes per character of a text that contains an emoji, even if all other characters are ASCII."""
@@ -64,7 +66,7 @@ class Shape:
     least: int
     """Minimum number of bytes that an encoded value has."""
     growth: int = _WIDEST_CHARACTER
-    """Maximum bytes of memory that one byte of the record's items and texts needs."""
+    """Maximum bytes of memory that a value needs for each encoded byte of its items and texts."""
     walk: Walk
     """
     Scans a value, adds the memory of its items and texts, and subtracts the part of ``memory`` that the value does not

@@ -223,7 +223,7 @@ def _number(body: bytes, at: int) -> tuple[int, int]:
 def _length(body: bytes, at: int) -> tuple[int, int]:
     """
     Read the length that begins one byte before ``at``. Return the length, still zigzag-encoded, and the index after its
-    last byte. Raises :class:`Unexpected` if the length is negative.
+    last byte. Raises :class:`Unexpected` if the length is negative or has more than 64 bits.
     """
     byte = body[at]
     number, at = (body[at - 1] & 0x7F | byte << 7, at + 1) if byte < 0x80 else _number(body, at)

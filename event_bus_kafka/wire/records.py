@@ -27,8 +27,8 @@ class Event:
 
     signal: OpenEdxPublicSignal
     """
-    The signal of the event's type. For tombstones it is :data:`~event_bus_kafka.wire.deletion.record_deleted`, which
-    has the attributes that this package uses.
+    The signal of the event's type; for tombstones :data:`~event_bus_kafka.wire.deletion.record_deleted`, which has all
+    attributes of an OpenEdxPublicSignal that this package uses.
     """
     data: dict[str, Any]
     """The event's data: one value per argument of the signal."""

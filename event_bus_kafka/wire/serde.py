@@ -173,8 +173,8 @@ def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaId
 
 def metadata_of_tombstone(record: ConsumerRecord) -> EventsMetadata:
     """
-    Return the metadata of a tombstone. If the tombstone has no CloudEvents headers, the id in the metadata is derived
-    from the record's coordinates and timestamp.
+    Return the metadata of a tombstone. If the headers ``ce_type`` and ``ce_id`` are both missing, the event type is
+    empty, and the id is derived from the record's coordinates and timestamp.
 
     Raises :class:`InvalidHeaders`.
     """

@@ -85,7 +85,10 @@ def _children(node: Any) -> Any:
 
 
 def _refuse_reserved(names: dict[str, Schema]) -> None:
-    """Refuse types with the name of a primitive type, because a type called ``null`` would be read in place of null."""
+    """
+    Refuse types with the name of a primitive type. If a schema defined a type called ``null``, each ``null`` in the
+    schema would mean this type.
+    """
     for name in names:
         if name.rpartition(".")[2] in AVRO_TYPES:
             raise IncompatibleSchema("the writer's schema defines a type with the name of a primitive Avro type")

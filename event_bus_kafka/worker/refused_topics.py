@@ -80,8 +80,8 @@ class RefusedTopics:
 
     def look(self) -> None:
         """
-        End each refusal whose topic may be read again. Report each other refusal whose last report is at least a minute
-        old.
+        End each refusal whose topic may be read again. Report the remaining refusals that were last reported at least a
+        minute ago.
         """
         if not self._refusals:
             return

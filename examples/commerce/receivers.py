@@ -20,8 +20,8 @@ from examples.platform_events.signals import PROGRAM_INTENT_DETECTED
 @receiver([COURSE_ENROLLMENT_CREATED, COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED])
 def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
     """
-    Store in the order that the LMS has enrolled or unenrolled the learner. A duplicate of the latest event changes
-    nothing.
+    Update the learner's order after the LMS has enrolled or unenrolled the learner. A duplicate of the latest event
+    changes nothing.
     """
     Order.objects.filter(user_id=enrollment.user.id, course_key=str(enrollment.course.course_key)).update(
         enrollment=enrollment.mode if enrollment.is_active else "ended"

@@ -11,8 +11,8 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 @cheap_frozen
 class RecordReceived(LifecycleEvent):
     """
-    A record is about to be dispatched for the first time since its partition was assigned, or since a replay of it
-    began.
+    A record is about to be dispatched for the first time: since its partition was assigned to this worker, or in a
+    replay.
     """
 
     topic: str
@@ -176,7 +176,7 @@ class OffsetsLost(LifecycleEvent):
 class WindowFull(LifecycleEvent):
     """
     A worker does not read a partition at present, because the partition's window is full and its position has not moved
-    for several seconds. The worker is not ready until the position moves, or the window is half empty.
+    for several seconds. The worker is not ready until the position moves, or the window is less than half full.
     """
 
     group: str
@@ -185,7 +185,7 @@ class WindowFull(LifecycleEvent):
     records: int
     """Number of records that are read and not committed."""
     size: int
-    """Number of bytes of this partition's records that are not done."""
+    """Number of bytes of the records that are read and not done."""
     waits_for: str
     """
     Coordinates of the first record that is not done, ``topic:partition:offset``; ``its commit`` if all records are

@@ -95,8 +95,9 @@ class ReplayRequestChanged(LifecycleEvent):
     state: str
     """
     ``running`` with an empty ``note``: this worker has taken the request. ``held``: this worker continues the request
-    later. Any other value: this worker has stopped working on the request, and the value is the request's state in the
-    table (``running`` if another worker has the request), or ``gone`` if the row is deleted.
+    later. Otherwise this worker has stopped working on the request, and the value is the request's state in the table,
+    or ``gone`` if the row is deleted. If another worker has taken the request, the value is ``running``, with a
+    ``note``.
     """
     note: str
     """The reason for ``state``, or a remark; empty if there is none."""

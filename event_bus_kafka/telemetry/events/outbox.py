@@ -44,7 +44,7 @@ class OutboxAmbiguous(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class OutboxStalled(LifecycleEvent):
-    """The oldest row of an outbox is older than five minutes. No relay runs, or it cannot send or is too slow."""
+    """The oldest row of an outbox is older than five minutes. Either no relay runs, or the relay cannot keep up."""
 
     database: str
     oldest: float

@@ -34,13 +34,13 @@ class EventSpilled(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class EventUndelivered(LifecycleEvent):
-    """An event is lost: Kafka did not confirm it or was not tried, and the outbox did not store it."""
+    """An event is lost: it is neither confirmed by Kafka nor stored in an outbox."""
 
     topic: str
     event_type: str
     event_id: str
     error: Exception
-    """The reason why Kafka did not confirm the event; equal to ``obstacle`` if only the outbox was tried."""
+    """The reason why Kafka did not confirm the event; equal to ``obstacle`` if it was meant for the outbox."""
     obstacle: Exception
     """The reason why the outbox did not store the event."""
 

@@ -56,8 +56,8 @@ class AuditLines:
 
     def write(self) -> None:
         """
-        Log all collected records. If a handler of the logger raises, pass its exception on; the records of the further
-        lines stay collected.
+        Log all collected records. Raises the exceptions of the logger's handlers. After an exception, the records whose
+        lines were not tried yet stay collected.
         """
         lines = deque(_lines(self._taken()))
         try:

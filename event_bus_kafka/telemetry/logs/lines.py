@@ -1,4 +1,4 @@
-"""The table of an area's log lines. It has a function for each kind of lifecycle event."""
+"""A table with the function that logs each kind of lifecycle event. Each module of log lines has such a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Line = Callable[[Event, LogFilter], None]
 
 
 class Lines(dict[type[LifecycleEvent], Line[Any]]):
-    """The functions that log the lifecycle events of an area, by kind."""
+    """Kind of lifecycle event → the function that logs events of this kind."""
 
     def of(self, kind: type[Event]) -> Callable[[Line[Event]], Line[Event]]:
         """Return a decorator that registers a function for ``kind``."""

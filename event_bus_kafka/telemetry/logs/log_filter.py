@@ -35,11 +35,11 @@ class LogFilter:
 
     def is_news(self, source: str, what: str, *, for_ever: bool = False) -> bool:
         """
-        Return whether to log ``what`` about ``source``. If so, remember the line.
+        Return whether to log the line that says ``what`` about ``source``. If so, remember the line.
 
-        Without ``for_ever``, the result is False if the line was logged within the last minute. But it may be True if
-        many other lines have been logged since. With ``for_ever``, the result is False if this process has logged
-        the line with ``for_ever`` before, or has logged a thousand other lines with ``for_ever``.
+        Without ``for_ever``, the result is False if the line was logged within the last minute. Lines may be forgotten
+        earlier if there are more than a thousand. With ``for_ever``, the result is False if this process has logged the
+        line with ``for_ever`` before, or has logged a thousand other lines with ``for_ever``.
         """
         line = source, label(what)
         if for_ever:

@@ -122,7 +122,7 @@ def open_span(
     is_child: bool = False,
 ) -> NoSpan:
     """
-    Return a new span inside the current span. Return NO_SPAN if nobody traces, or if tracing fails.
+    Return a new span inside the current span. Return NO_SPAN if the service uses no tracing, or if tracing fails.
 
     ``carried_by``: headers of a received record. If they contain the context of the sender's span, the new span has a
     link to it. ``is_child``: whether the sender's span is the parent, instead of the current span.

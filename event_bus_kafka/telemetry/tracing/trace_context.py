@@ -53,8 +53,8 @@ def context_in(headers: Headers) -> trace.SpanContext | None:
 
 def _members(headers: Headers) -> list[tuple[str, str]]:
     """
-    Return the members of ``tracestate`` in order. If a member is invalid, return no members, because OpenTelemetry's
-    API would log the invalid member.
+    Return the members of ``tracestate`` in order. If a header or member is invalid, return no members, because
+    OpenTelemetry's API would log invalid members.
     """
     joined = b",".join([value or b"" for name, value in headers if name == TRACESTATE])
     if len(joined) > _LONGEST or not joined.isascii():

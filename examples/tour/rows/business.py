@@ -55,7 +55,7 @@ def subscriptions(scene: Scene) -> None:
     """
     Subscriptions and licences are followed by three services
 
-    Each service reads the topics in its own consumer group and gets every event. Enrolments go in the other direction.
+    Each service reads the topics in its own consumer group and gets every event. The LMS sends enrolments back.
     """
     scene.do("licences", f'sell_plan("Acme", "{CUSTOMER}", num_licenses=2)')
     for user_id in (51, 52):

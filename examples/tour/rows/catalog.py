@@ -67,8 +67,8 @@ def catalog_in_credentials(scene: Scene) -> None:
     """
     Credentials has course data without copying the catalog
 
-    A change in Studio leads to a change in the catalog: events from receivers are sent as reliably as events from
-    requests.
+    After a change in Studio, a receiver changes the catalog and sends another event. Events from receivers are sent as
+    reliably as events from requests.
     """
     scene.do("cms", f'create_course_run("{LISTED}", "Statistics")')
     scene.see("credentials", "the course run", lambda: _titles(CredentialsRun, course_key=LISTED), ["Statistics"])

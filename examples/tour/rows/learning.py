@@ -50,9 +50,9 @@ def exam_attempts(scene: Scene) -> None:
     """
     Exams change grades, completion, certificates and credit
 
-    Certificates cannot be changed for a while: only their receiver is retried. Course staff goes in the other
-    direction. Credit is broken until somebody repairs it: its events become dead letters, which the worker replays on
-    request.
+    While certificates cannot be changed, only the receiver for certificates is retried. The LMS tells the exams service
+    who belongs to the course staff. While credit is broken, events become dead letters for its receiver. When credit is
+    mended, the worker replays the dead letters on request.
     """
     scene.do("lms", f'give_role(60, "{EXAM}", "instructor")')
     scene.see("exams", "a reviewer", lambda: _staff(60), ["instructor"], for_now=True)

@@ -21,7 +21,7 @@ def latecomer(scene: Scene) -> None:
     """
     A service that is added a month later reads what it missed
 
-    It starts at a date, or at the topic's first record. Only a real Kafka can find a date; the sandbox cannot.
+    With a real Kafka it starts at a date, with the sandbox at the topic's first record.
     """
     scene.do("lms", f'enroll(81, "{COURSE}")')
     scene.see("lms", "it is sent", OutboxRecord.objects.using("lms").count, 0, for_now=True)
