@@ -1,6 +1,6 @@
 """
-In random programmes of transactions, an event is sent if and only if its transaction is committed. In mode
-``immediate`` and outside of transactions it is always sent. No row is lost without an exception.
+In random programmes of transactions, an event is sent if and only if its transaction is committed. An event in mode
+``immediate`` is always sent, and so is an event outside of transactions. No row is lost without an exception.
 
 Hypothesis generates the programmes. They run on real databases, with a reachable or an unreachable Kafka. With
 HYPOTHESIS_PROFILE=long Hypothesis generates many programmes.
