@@ -134,8 +134,8 @@ class Outcome:
 
     def _check_order(self) -> None:
         """
-        Check the order of the events. Spilled events may be out of order; so may events that were written concurrently
-        after a commit.
+        Check the order of the events. Spilled events, and events that could not be appended to the outbox, may be out
+        of order.
         """
         groups: dict[Any, list[str]] = defaultdict(list)
         for sent in self._caller.sent:
