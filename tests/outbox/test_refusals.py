@@ -71,7 +71,7 @@ def test_s8_rows_keep_their_order_when_a_request_is_refused(service: Service, co
 def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(service: Service) -> None:
     """
     When the first request is refused, the client has already prepared the second request. A broker accepts any request
-    as the first of a client, so it would accept the second request although the first is missing.
+    of a producer that is new to it, so it would accept the second request although the first is missing.
     """
     sent = service.emit_many(20)
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 1}}
