@@ -26,7 +26,7 @@ from tests.services.browser import WIDTHS, Browser, picture
 
 _TYPE = "org.openedx.learning.certificate.created.v1"
 _COUNTED = "peak"
-"""A word that the overview shows once a chart has a line, at most about two minutes after the start."""
+"""A word that the overview shows as soon as a chart has a line, at most about two minutes after the start."""
 
 
 def main(folder: Path, *, is_all: bool) -> None:

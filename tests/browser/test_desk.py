@@ -23,8 +23,8 @@ BELOW: list[tuple[str, Literal["link", "button"], str]] = [
     ("Workers and relays", "button", "Pause …"),
 ]
 """
-The ways to pages of the service `credentials` that the navigation does not list: the title of a page in the navigation,
-then the role and the name of the element to click.
+How to reach pages of the service `credentials` that the navigation does not list. Each entry contains the title of a
+page in the navigation, then the role and the name of the element to click on this page.
 """
 PAUSED = "examples.tour.desk.troubles.draw_transcript"
 

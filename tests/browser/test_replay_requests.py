@@ -199,7 +199,8 @@ def _request(page: Page, count: int) -> int:
 
 def _change_the_receivers(page: Page) -> None:
     """
-    Request the replay for a receiver that is not in the plan. The page shows the plan again. Then remove this receiver.
+    Ask for a replay with a receiver that does not exist. The page shows an error and an empty plan. Then show the plan
+    for all receivers again.
     """
     receiver = page.get_by_label("Only this receiver")
     receiver.fill("no.such.receiver")

@@ -83,7 +83,7 @@ def test_concurrent_processes_get_the_same_id_when_they_register_one_schema(bus:
 
 def test_c13_the_error_for_an_unknown_schema_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
     """
-    It is not retriable, because it is no outage: it counts as a failed attempt. It is not final, because another node
+    The error is no outage, so it is not retriable and counts as a failed attempt. It is not final, because another node
     of the registry may already know the id.
     """
     with pytest.raises(SchemaRegistryError) as caught:
@@ -155,7 +155,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
 def test_c13_an_http_error_is_retriable_if_it_lacks_an_error_code_of_the_registry(status: int, content: bytes) -> None:
-    """Redirects, proxies and login pages cause such refusals, which must not lead to dead letters."""
+    """Redirects, proxies and login pages cause such errors, which must not lead to dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (status, True, False)

@@ -20,8 +20,8 @@ from tests.services.silence import answering
 
 OLD, NEW = CHANGES["a required field is added"]
 """
-Two versions of a schema. After the old version, the level FORWARD accepts the new version, and the level BACKWARD
-refuses the new version.
+Two versions of a schema. If the old version is registered, a registry accepts the new version under the level FORWARD,
+and refuses the new version under the level BACKWARD.
 """
 
 

@@ -56,7 +56,7 @@ Connected = Callable[[Signal, Any], None]
 
 @pytest.fixture
 def connected() -> Iterator[Connected]:
-    """Return a function that connects a receiver to a signal. After the test the receiver is disconnected."""
+    """Return a function that takes a signal and a connected receiver. After the test the receiver is disconnected."""
     found: list[tuple[Signal, Any]] = []
     yield lambda signal, receiver: found.append((signal, receiver))
     for signal, receiver in found:

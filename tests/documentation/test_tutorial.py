@@ -69,8 +69,8 @@ class Reader:
 
     def _addresses(self, text: str) -> str:
         """
-        Return the text of a file that contains addresses. The addresses of the running Kafka replace the default
-        addresses.
+        Return ``text``, the content of a file of the tutorial, with the addresses of the running Kafka and registry in
+        place of its addresses.
         """
         assert json.loads(text).keys() == {"bootstrap_servers", "schema_registry_url"}
         return json.dumps(

@@ -27,8 +27,8 @@ HOSTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     ),
 }
 """
-The environment and the settings of the worker for each entry. An entry combines several hosts of docs/hosts.rst,
-because a worker takes seconds to start.
+For each run of the test, the environment variables and the settings of the worker. One run covers several hosts of
+docs/hosts.rst, because a worker takes seconds to start.
 """
 
 

@@ -39,7 +39,7 @@ class Odd:
 
 
 def odd_records(good: bytes, array_schema: int) -> list[Odd]:
-    """Return records that differ from a valid record in one respect. Most of them are malformed."""
+    """Return records that differ from a valid record. Most of them are malformed."""
     claims_an_array = b"\x00" + array_schema.to_bytes(4, "big") + b"\xfe\xff\xff\xff\xff\xff\xff\x7f\x02"
     claims_a_text = good.replace(b"\x0ahonor", b"\xfe\xff\xff\xff\x0fhonor")
     return [

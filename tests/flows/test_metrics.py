@@ -18,7 +18,8 @@ _RECEIVERS = "tests.projects.certificates.receivers"
 
 def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group: str) -> None:
     """
-    The worker runs the command of openedx-events, which has no option for the port, so the settings contain the port.
+    The worker runs the command of openedx-events. This command has no option for the health port, so the settings
+    contain the port.
     """
     bus.create_topic(f"{group}.dead-letters")
     bus.produce(topic, value=b"", headers={"ce_type": b"invented", "ce_id": b"1"})

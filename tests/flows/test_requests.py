@@ -53,8 +53,8 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
 @contextmanager
 def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
     """
-    Yield a producer. Its servers of the given ``kinds`` accept connections and never answer. The kind ``oauth_cb`` is
-    different: its token endpoint is unreachable.
+    Yield a producer whose servers of the given ``kinds`` accept connections and never answer. If ``kinds`` contains
+    ``oauth_cb``, the producer's token endpoint is unreachable.
     """
     settings = SandboxBus(sandbox).settings("t") | LIMITS
     with black_hole() as address:

@@ -13,7 +13,7 @@ import openedx_events
 from openedx_events.tooling import OpenEdxPublicSignal
 
 Arguments = dict[str, Any]
-"""The arguments of a signal: their types by name. They make up one version of an event."""
+"""The arguments of a signal in one version of an event: the type of each argument under the argument's name."""
 Values = dict[str, Any]
 """The type of event data in which each object is a dict."""
 

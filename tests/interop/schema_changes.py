@@ -34,8 +34,8 @@ def optional(name: str, kind: Any) -> Field:
 ID = field("id", "long")
 NEUTRAL = text(ID)
 """
-The schema of an intermediate version, which has only the field ``id``. It is registered between the old and the new
-version of a pair.
+The schema of an intermediate version, which has only the field ``id``. It is registered after the old version and
+before the new version.
 """
 
 _owner = record("Owner", field("name", "string"))

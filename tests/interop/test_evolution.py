@@ -105,7 +105,7 @@ ROUNDS = range(4)
 @attrs.frozen(kw_only=True, eq=False)
 class Exchange:
     records: list[Message]
-    """The records in the order of their partitions."""
+    """The records of all partitions. Records of the same partition are in the order of their offsets."""
     registry: SchemaRegistry
     existing: ExistingReader
 

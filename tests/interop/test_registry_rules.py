@@ -37,8 +37,8 @@ def bus(request: pytest.FixtureRequest) -> RealBus:
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
     """
-    Return a client of the registry. After an outage the client would send no request for an hour. A refused schema must
-    not have this effect.
+    Return a client of the registry that would send no request for an hour after an outage. So the tests fail if the
+    client treats a refused schema as an outage.
     """
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry

@@ -42,8 +42,8 @@ def test_schema_checks_agree_with_the_registry_at_every_compatibility_level(
     client: SchemaRegistryClient, subjects: SchemaSubjects, tmp_path: Path, title: str
 ) -> None:
     """
-    At transitive levels the subject also has a third version, between the old and the new version. The third version
-    differs from each of the two versions at most in the changed field.
+    At transitive levels the subject also has the version ``NEUTRAL``, registered after the old version and before the
+    new version.
     """
     old, new = CHANGES[title]
     for level in LEVELS:

@@ -31,7 +31,7 @@ _MODULES = ("progress", "lanes", "scheduler", "starting_offsets", "commits", "co
 def code(fault: Fault | None = None) -> Iterator[dict[str, ModuleType]]:
     """
     Load the modules again. If ``fault`` is given, one module contains the fault. Raises :class:`Stale` if the code that
-    the fault replaces does not exist.
+    the fault replaces does not occur exactly once.
     """
     kept = {full: sys.modules.pop(full) for module in _MODULES if (full := f"{_PACKAGE}.{module}") in sys.modules}
     try:

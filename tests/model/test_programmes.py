@@ -1,6 +1,6 @@
 """
-In random programmes of transactions, an event is sent if and only if its transaction is committed. In mode
-``immediate`` and outside of transactions it is always sent. No row is lost without an exception.
+In random programmes of transactions, an event is sent if and only if its transaction is committed. An event in mode
+``immediate`` is always sent, and so is an event outside of transactions. No row is lost without an exception.
 
 Hypothesis generates the programmes. They run on real databases, with a reachable or an unreachable Kafka. With
 HYPOTHESIS_PROFILE=long Hypothesis generates many programmes.
@@ -134,8 +134,8 @@ class Outcome:
 
     def _check_order(self) -> None:
         """
-        Check the order of the events. Spilled events may be out of order; so may events that were written concurrently
-        after a commit.
+        Check the order of the events. Spilled events, and events that could not be appended to the outbox, may be out
+        of order.
         """
         groups: dict[Any, list[str]] = defaultdict(list)
         for sent in self._caller.sent:

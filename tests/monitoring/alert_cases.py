@@ -19,8 +19,8 @@ LONG_AGO = "5+0x60"
 @attrs.frozen(kw_only=True)
 class Case:
     """
-    A test of an alert. Series have one value per minute in the notation of promtool. The names of metrics are written
-    without their prefix.
+    A test of an alert. The values of a series are in the notation of promtool, one value per minute. The names of
+    metrics are written without their prefix.
     """
 
     alert: str

@@ -2,7 +2,7 @@
 Inserts each fault into a copy of the project, one fault at a time, and prints whether the fault's tests
 detect it: ``make mutants``.
 
-Exits with 1 if no test detects a fault, or if the code that a fault replaces is not found.
+Exits with 0 only if tests detect each fault, and if the same tests succeed without a fault.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def _is_chosen(fault: Fault, words: Sequence[str], *, fast: bool) -> bool:
 
 def _failure_without_fault(faults: Sequence[Fault]) -> str:
     """
-    Return the output of tests that fail even without a fault, because these tests would seem to detect every fault. The
-    text is empty if all tests succeed.
+    Run the tests without a fault. Return the output if tests fail, otherwise an empty text. Tests that fail without a
+    fault would seem to detect every fault.
     """
     with _copy() as folder:
         for options, tests in ((_FAST, [fault.tests for fault in faults]), (_REAL, [fault.real for fault in faults])):

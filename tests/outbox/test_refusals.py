@@ -70,8 +70,8 @@ def test_s8_rows_keep_their_order_when_a_request_is_refused(service: Service, co
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(service: Service) -> None:
     """
-    When the broker refuses the first request, the client has already prepared the next request. A broker that has not
-    yet seen the producer would accept this next request.
+    When the first request is refused, the client has already prepared the second request. A broker accepts any request
+    of a producer that is new to it, so it would accept the second request although the first is missing.
     """
     sent = service.emit_many(20)
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 1}}
@@ -179,8 +179,8 @@ class AtRandom:
 @pytest.mark.long
 def test_s8_random_refusals_lose_no_row_and_keep_the_order_of_each_key(service: Service) -> None:
     """
-    Two relays run. Kafka may refuse a row twice, the second time alone in its request. The row is then parked, but not
-    lost.
+    Two relays run. Kafka may refuse a row in a request with other rows, and again in a request without other rows. Such
+    a row may be parked, but is not lost.
     """
     topics = [f"{service.topic}-{number}" for number in range(scaled(4, long=24))]
     sent: dict[str, list[str]] = defaultdict(list)

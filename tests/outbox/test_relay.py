@@ -84,8 +84,9 @@ def test_rows_are_sent_if_the_size_limit_of_their_topic_is_unknown(service: Serv
 
 def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
     """
-    When a relay makes its client, it asks Kafka for the size limits of the topics in the settings. This topic is not
-    among them, so Kafka refuses the row, not the relay. The same happens if a limit is lowered while a relay runs.
+    When a relay makes its client, it asks Kafka for the size limits of the topics in the settings. The topic of this
+    test is not in the settings. The relay therefore sends the row, and Kafka refuses it. The same happens if a limit is
+    lowered while a relay runs.
     """
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -162,7 +163,7 @@ def test_a_notification_wakes_a_waiting_relay_on_postgresql(service: Service) ->
 def test_a_relay_leaves_shards_to_other_relays_while_the_backlog_is_large(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as the relay seems to be the only one, it leaves shards only every few seconds."""
+    """A relay that seems to be the only one leaves shards to others only every few seconds."""
     asked: list[int] = []
     claim = Claims.claim
 
@@ -193,7 +194,10 @@ def test_a_relay_leaves_shards_to_other_relays_while_the_backlog_is_large(
 def test_a_relay_that_leaves_shards_to_other_relays_sends_a_smaller_batch(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the claimed shards got far ahead, the ids of later batches would have gaps, which makes batches slower."""
+    """
+    A batch of the usual size would send many more rows of the claimed shards than of the other shards. The ids of later
+    batches would then have gaps, which makes batches slower.
+    """
     monkeypatch.setattr(claims, "_BATCH_ROWS", 5 * SHARDS)
     with transaction.atomic():
         for user in range(600):

@@ -84,7 +84,10 @@ def test_a_removal_does_not_wait_for_uncommitted_rows_beside_the_removed_rows(se
 
 @pytest.mark.parametrize("database", ["mysql"], indirect=True)
 def test_rows_are_removed_one_by_one_if_a_removal_by_range_would_scan_the_table(service: Service) -> None:
-    """The test leaves the server too little memory to use ranges. A scan would wait for the uncommitted row."""
+    """
+    The test gives the server too little memory to use an index for a range. A removal by range would scan the table,
+    and would wait for the row that another transaction has locked.
+    """
     service.emit_many(300)
     ids = list(OutboxRecord.objects.order_by("pk").values_list("pk", flat=True))
     with closing(Claims("default", notify=False, parked_holds_key=False)) as claims, transaction.atomic():

@@ -44,8 +44,8 @@ def test_each_query_of_the_relay_uses_an_index_and_scans_no_table(service: Servi
 @on_mysql_too
 def test_s10_planning_a_batch_does_not_read_all_rows_of_a_held_topic(service: Service, database: Database) -> None:
     """
-    To plan a batch, the relay reads only the rows of the batch and a few index entries. This does not depend on the
-    number of other waiting rows, or on the statistics of the database.
+    To plan a batch, the relay reads only the rows of the batch and a few index entries, even if many other rows wait or
+    the statistics of the database are wrong.
     """
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):

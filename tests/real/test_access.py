@@ -1,6 +1,6 @@
 """
 Client options alone suffice to use TLS, client certificates, SCRAM and OAuth. A process that lacks a right
-reports this.
+reports the missing right.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
 If a receiver fails for every event, its circuit opens and its events are held. If too many records in a row become dead
-letters, further records are held. The worker reports both, and continues after the repair.
+letters, further records are held. In both cases the worker logs why it is not ready. The held records are processed
+after the repair, or with a higher limit.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ def database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Non
 
 def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
     """
-    Create the topics of all groups. Produce two records to each topic, and commit the offset after the first record for
-    each group.
+    Create the topics of all groups, and produce two records to each topic. For each group, commit the offset after the
+    first record of each of its topics.
     """
     admin = cluster.admin()
     topics = sorted({topic for several in groups.values() for topic in several})

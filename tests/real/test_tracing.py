@@ -85,7 +85,7 @@ def links(span: Span) -> list[tuple[str, str]]:
 def test_spans_of_receivers_belong_to_the_trace_of_the_view_or_link_to_it_as_configured(
     service: Traced,
 ) -> None:
-    """This also holds for events that went through the outbox, in mode outbox or because Kafka did not confirm them."""
+    """The test covers events that are sent directly, events in mode ``outbox``, and spilled events."""
     with ExitStack() as stack:
         web = stack.enter_context(service.process(ways=("direct", "outbox")))
         away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.1}

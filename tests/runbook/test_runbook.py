@@ -1,4 +1,4 @@
-"""The commands of each section of the runbook print the documented output in the situation that it describes."""
+"""In the situation that a section of the runbook describes, the section's commands print the documented output."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-``python -m tests.services`` runs a real broker and a real registry until Ctrl-C. It also runs the databases that the
-command line names.
+``python -m tests.services`` runs a real broker and a real registry until Ctrl-C. With ``--databases``, it also runs
+PostgreSQL, MariaDB and MySQL.
 """
 
 from __future__ import annotations

@@ -140,8 +140,9 @@ def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
 
 def grave_faults(page: Page) -> list[str]:
     """
-    Return the serious and critical faults that axe finds on a page, the elements that are cut off, and the texts with a
-    line that ends within a word. The page is checked in each width, in light and in dark colours.
+    Return the serious and critical faults that axe finds on a page, and further faults: the page is wider than its
+    window, a table is cut off, or a line ends within a word. The page is checked in each width, in light and in dark
+    colours.
     """
     page.wait_for_load_state()
     shows = product(WIDTHS, (False, True))

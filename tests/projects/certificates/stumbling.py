@@ -1,6 +1,6 @@
 """
-Raises unexpected exceptions several times in each thread of the package that runs until the process ends. Prints which
-threads are alive, and how many exceptions callbacks and threads have survived.
+Raises unexpected exceptions, several times in each thread that the package runs until the process ends. Prints which of
+these threads are still alive, and how many exceptions were counted in callbacks and in threads.
 """
 
 from __future__ import annotations
