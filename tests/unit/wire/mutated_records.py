@@ -181,8 +181,8 @@ def _fields(random: Random, kind: Any) -> list[Any]:
 
 class _Body:
     """
-    Writes a body that fits a schema. Some random numbers in the body are wrong. The body is incomplete if it would be
-    too long or too deeply nested.
+    Writes a body that fits a schema. Some random numbers in the body are wrong. The body ends early
+    if it would otherwise become too long or too deeply nested.
     """
 
     def __init__(self, random: Random, schema: Any, longest: int) -> None:
