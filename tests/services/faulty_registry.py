@@ -20,7 +20,10 @@ class Fault(enum.Enum):
 
 
 class FaultyRegistry(ThreadingHTTPServer):
-    """Forwards requests to the registry at the URL ``behind``. If ``fault`` is set, requests fail in this way."""
+    """
+    Forwards requests to the registry at the URL ``behind``. ``fault`` selects a fault for all requests; None selects no
+    fault.
+    """
 
     daemon_threads = True
     block_on_close = False

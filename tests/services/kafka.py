@@ -48,9 +48,9 @@ class Listener:
 
 class KafkaCluster:
     """
-    Brokers on 127.0.0.1, numbered from 1. Each broker is also a controller. Their data is deleted when the cluster is
-    closed. A cluster of one broker may have additional listeners. ``java``: an option of Java; its default
-    lets brokers start in half the time.
+    Brokers on 127.0.0.1, numbered from 1. Each broker is also a controller. The data of the brokers is deleted when the
+    cluster is closed. A cluster of one broker may have additional listeners. ``java`` is a command-line option of Java;
+    its default halves the time that brokers need to start.
     """
 
     def __init__(

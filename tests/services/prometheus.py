@@ -123,22 +123,20 @@ class Prometheus:
 
 def lint_of_metrics(page: str) -> str:
     """
-    Return the faults that `promtool check metrics` finds in the text of a metrics page. The text is empty if there are
-    no faults.
+    Return the faults that `promtool check metrics` finds on a metrics page, or an empty text if there are none.
     """
     return _promtool("check", "metrics", page=page)
 
 
 def lint_of_rules(*files: Path) -> str:
-    """
-    Return the faults that `promtool check rules` finds in files of rules. The text is empty if there are no faults.
-    """
+    """Return the faults that `promtool check rules` finds in files of rules, or an empty text if there are none."""
     return _promtool("check", "rules", *map(str, files))
 
 
 def failures_of_rules(file: Path) -> str:
     """
-    Return the failures that `promtool test rules` reports for a file of tests. The text is empty if all tests succeed.
+    Return the failures that `promtool test rules` reports for a file of tests. If all tests succeed, return an empty
+    text.
     """
     return _promtool("test", "rules", str(file))
 

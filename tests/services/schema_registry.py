@@ -43,8 +43,9 @@ class SchemaRegistry:
 
     def _answers(self) -> bool:
         """
-        Return whether the registry can register a schema. The start of the registry calls this, so that no client makes
-        the first registration. On a busy machine the first registration takes longer than the timeout of a client.
+        Register a schema; return whether the registry accepted the schema. ``__enter__`` calls this method until it
+        returns True, so no client makes the first registration. On a busy machine the first registration takes longer
+        than the timeout of a client.
         """
         request = urllib.request.Request(
             f"{self.url}/subjects/warm-up/versions",

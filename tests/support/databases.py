@@ -26,8 +26,8 @@ The servers of the fixtures `database` and `service`. Each test that uses one of
 """
 on_mysql_too = pytest.mark.parametrize("database", _ALL, indirect=True)
 """
-Marks tests that also run on MySQL in `make test`, because MySQL may differ from MariaDB there. All other tests run on
-MySQL only in `make test-long`.
+Marks tests that run on MySQL in `make test`, too, because their results on MySQL and on MariaDB may differ. All other
+tests run on MySQL only in `make test-long`.
 """
 
 

@@ -46,8 +46,8 @@ _LOCATORS = {
 def value_of(annotation: Any, values: dict[Any, Any], *, optional: bool = False, absent: bool = False) -> Any:
     """
     Return an example value of a type. The values of basic types are in ``values``; lists and dicts are empty if
-    ``values`` is :data:`FALSY`. ``optional`` is True if the value is for an attribute with the default None. If
-    ``absent`` is True, all such attributes get the value None.
+    ``values`` is :data:`FALSY`. If ``absent`` is True, attributes with the default None get the value None, except in
+    the items of lists and dicts. ``optional`` is True if the value itself is for such an attribute.
     """
     if optional and absent:
         return None

@@ -97,7 +97,10 @@ def letter_of(
 
 
 def multiply(letter: DeadLetter, changes: Iterable[dict[str, Any]]) -> None:
-    """Store one copy of a letter and of its entries for each of ``changes``. The copy has these changes."""
+    """
+    For each item of ``changes``, store a copy of a letter and of its entries. The item contains the columns that differ
+    in the copy of the letter.
+    """
     letter = DeadLetter.objects.with_marks().get(pk=letter.pk)
     entries = list(letter.entries.all())
     rest = iter(changes)

@@ -29,8 +29,8 @@ def recorded(**options: Any) -> Iterator[Ended]:
 @contextmanager
 def provided(provider: trace.TracerProvider) -> Iterator[None]:
     """
-    Set ``provider`` as OpenTelemetry's provider while the block runs. OpenTelemetry lets a process set a provider only
-    once. So reset this check of OpenTelemetry first.
+    Set ``provider`` as OpenTelemetry's provider while the block runs. OpenTelemetry accepts only one provider per
+    process, so first make OpenTelemetry forget that it has had a provider.
     """
     trace._TRACER_PROVIDER_SET_ONCE = Once()
     trace.set_tracer_provider(provider)

@@ -38,7 +38,7 @@ _CONSUMER = ConsumerState(
 
 
 def consumer(**changes: Any) -> ConsumerState:
-    """Return the state of a worker that is alive and ready, with these changes."""
+    """Return the state of a worker. Without ``changes`` the worker is alive and ready."""
     return attrs.evolve(_CONSUMER, **changes)
 
 

@@ -63,7 +63,7 @@ _RELAY = RelayState(
 
 
 def consumer_state(**changes: Any) -> ConsumerState:
-    """Return the state of a worker that is not ready because a receiver is slow, with these changes."""
+    """Return the state of a worker. Without ``changes`` the worker is not ready, because a receiver is slow."""
     return attrs.evolve(_CONSUMER, **changes)
 
 

@@ -13,7 +13,7 @@ from django.test import override_settings
 
 @attrs.frozen
 class Shown:
-    """The output of the command, and in ``refusal`` the text of its error (empty if the exit code is 0)."""
+    """The output of the command. ``refusal`` is the text of the command's error, or empty if the exit code is 0."""
 
     text: str
     refusal: str

@@ -21,8 +21,8 @@ import test_settings
 
 Spans = list[dict[str, Any]]
 """
-A list of spans. Each span has the keys ``id``, ``parent``, ``name`` and ``attributes``. The key ``errors`` contains the
-number of its errors.
+A list of spans. Each span has the keys ``id``, ``parent``, ``name``, ``attributes`` and ``errors``, which is the number
+of the span's errors.
 """
 Package = tuple[str, Callable[[str], AbstractContextManager[Any]], Callable[[], Spans]]
 """

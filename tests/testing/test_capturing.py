@@ -149,7 +149,7 @@ def test_emitting_an_event_raises_unsendable_event_if_its_key_field_does_not_exi
 
 @attrs.frozen
 class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-events is untyped
-    """A class of the service that has one field more than the schema."""
+    """A class of certificates with a field that is missing in the schema."""
 
     signature: str = attrs.field(kw_only=True)
 

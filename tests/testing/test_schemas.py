@@ -1,5 +1,5 @@
 """
-A service stores the schemas on which it relies in files beside its tests. If one of the schemas changes,
+A service relies on schemas, and stores them in files beside its tests. If one of these schemas changes,
 ``assert_schema_unchanged`` fails. ``assert_schema_compatible`` fails only after an incompatible change.
 """
 

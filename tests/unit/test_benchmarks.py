@@ -23,7 +23,7 @@ FAST, SLOW = "this package", "another <package>"
 def results(*comparisons: Comparison, fast: list[Figures] | None = None) -> Results:
     """
     Return the results of two cases. By default there are three rounds, and each needs more CPU time than the round
-    before, as if the machine became slower. ``fast``: other figures for the first case.
+    before, as if the machine became slower. ``fast`` contains other figures for the first case.
     """
     runs: dict[str, list[Figures]] = {
         FAST: fast or [{"cpu": 10.0}, {"cpu": 20.0}, {"cpu": 40.0}],

@@ -20,7 +20,9 @@ from tests.support.databases import connected
 
 
 def messages(**changes: Any) -> list[tuple[str, str]]:
-    """Return id and text of each message about valid settings with these changes. The value None removes a setting."""
+    """
+    Change valid settings; return id and text of each message of the checks. The value None removes a setting.
+    """
     found = findings(changes)
     return [((message.id or "").removeprefix("event_bus_kafka."), f"{message.msg} {message.hint}") for message in found]
 

@@ -1,4 +1,6 @@
-"""Nearly all docstrings of the package begin with a subject or a verb, and avoid phrases that are read twice."""
+"""
+Nearly all docstrings of the package begin with a subject or a verb, and avoid phrases that readers must read twice.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder in the cache of downloads is not fetched again only because a program ran from the folder."""
+"""A folder in the cache of downloads is fetched again if a file has changed. Files of bytecode do not count."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """
-``make instructions`` divides the instructions that this package needs per event by those of the published package. It
-fails if this share has grown by more than 5 % since it was recorded, or if none is recorded.
+``make instructions`` counts the instructions per event of this package and of the published edx-event-bus-kafka, and
+computes the ratio. The command fails if the ratio is more than 5 % larger than the recorded ratio, or if no ratio is
+recorded.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-An exception that a signal handler raises while an event is sent reaches the caller. It does not count as a failure of
-the event bus.
+If a signal handler raises an exception while an event is sent, the code that sends the event gets this exception. The
+exception does not count as a failure of the event bus.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Long names are written so that a browser breaks lines after dots and slashes, and in long parts after underscores."""
+"""
+A browser may break a long name after each dot and slash. In a long part of a name, a browser may also break the line
+after each underscore.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,8 @@ def test_long_names_break_only_after_dots_and_slashes_or_in_long_parts_and_are_e
     text: object, shown: str
 ) -> None:
     """
-    In ``shown``, braces enclose text that stays on one line if possible, brackets a time, which always does. Bars mark
-    where the line may break.
+    In ``shown``, braces enclose text that stays on one line if possible. Brackets enclose a time, which always stays on
+    one line. A bar marks a place where the line may break.
     """
     template = Template("{% load event_bus_names %}{{ text|breakable }}")
     marks = {

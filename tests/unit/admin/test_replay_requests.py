@@ -55,7 +55,8 @@ def service(sandbox: Sandbox, receiver: str) -> Iterator[None]:
 
 def form_of(page: str, *, button: str = "Request the replay") -> dict[str, list[str]]:
     """
-    Return the fields that the form of a plan posts when ``button`` is pressed, with the values that the page fills in.
+    Return the fields and values that a browser posts when a user presses ``button`` on the page of a plan without
+    changing the form.
     """
     form = re.search(r'<form [^>]*aria-label="Replay dead letters">(.*?)</form>', page, re.DOTALL)
     pressed = re.search(rf"<button [^>]+>(?={button})", form[1] if form else "")
@@ -421,7 +422,10 @@ def beat(worker: UUID, receiver: str, **state: Any) -> None:
 
 
 def prospect_of(request: ReplayRequest) -> str:
-    """Return the words on the page of a request about when a worker takes the request, or an empty text."""
+    """
+    Return the words with which the page of a request says when a worker takes the request. If the page does not contain
+    these words, return an empty text.
+    """
     page = client_with(Right.VIEW).get(f"{LIST}{request.pk}/").content.decode()
     found = re.search(r"within a few seconds|do replay requests? [\d, ]+ first", text_of(page))
     return found[0] if found else ""

@@ -208,7 +208,7 @@ def test_the_plan_of_a_replay_shows_a_pause_in_red_only_after_a_day(
 
 
 def _planned(client: Client, topic: str, changes: dict[str, str], *, pauses: str) -> str:
-    """Return the text of a plan. ``pauses``: a receiver that is paused before."""
+    """Return the text of the page with a plan. If ``pauses`` is the name of a receiver, pause this receiver first."""
     if pauses:
         PausedReceiver.objects.pause(pauses, at=datetime.now(UTC))
     return text_of(client.post(f"{TOPIC}plan/", filled(topic, **changes)).content.decode())

@@ -45,7 +45,7 @@ def change(pid: int, **state: Any) -> None:
 
 
 def marks(*place: str) -> dict[str, str]:
-    """Return the text of each marked cell or line on a page → its mark."""
+    """Return a dict that maps the text of each marked cell or line on a page to the mark."""
     html = unbroken(client_with(Right.VIEW).get(url(*place)).content.decode())
     return {
         text: mark for mark, text in re.findall(r'event-bus-mark event-bus-(\w+)"><span>(?:<a [^>]+>)?([^<]+)', html)

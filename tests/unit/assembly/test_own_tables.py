@@ -1,4 +1,4 @@
-"""The facts about a service's own tables are found even if a setting names a class that cannot be imported."""
+"""``own_tables()`` returns a result even if a setting names a class that cannot be imported."""
 
 from __future__ import annotations
 

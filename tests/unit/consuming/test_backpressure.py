@@ -1,6 +1,7 @@
 """
 A worker limits the number of records in the window of each partition, and the bytes of the unfinished records of all
-partitions together. One half of the bytes is split into a share per partition; the other half is common to all.
+partitions together. One half of the byte limit is split into equal shares, one per partition. The other half is common
+to all partitions.
 """
 
 from __future__ import annotations

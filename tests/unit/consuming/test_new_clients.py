@@ -1,6 +1,6 @@
 """
-A fatal error ends a Kafka client. The kind of error, and whether earlier clients have read records, decide whether the
-worker makes a new client or ends.
+A fatal error ends a Kafka client. Then the worker makes a new client or ends, depending on the kind of error and on
+whether the ended clients have read records.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-An event is retried, held or given up if its receivers fail, have an open circuit, or are paused. All tests but one call
-the processor without a scheduler.
+Whether an event is retried, held or given up depends on the errors, circuits and pauses of its receivers. All tests but
+one call the processor without a scheduler.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ def test_the_position_of_a_partition_stops_at_the_first_unfinished_record() -> N
 
 def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Event]:
     """
-    Return a function and two events. The function sets the first event when it starts. Then it waits until the second
-    event is set, for at most five seconds.
+    Return a function and two ``threading.Event`` objects. The function sets the first object when it starts. Then it
+    waits until the second object is set, for at most five seconds.
     """
     started, release = threading.Event(), threading.Event()
 

@@ -155,8 +155,8 @@ def test_c8_storing_a_reduced_letter_fails_if_the_table_of_entries_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    The letter may come from an import. If the letter were stored without marks, a replay would use the empty part in
-    place of the original part.
+    An imported letter may lack a part. If it were stored without the column ``left_out``, a replay would use an empty
+    part in place of the original part.
     """
     monkeypatch.setattr(presence, "_found", set())
     reduced = next(lighter(letter(record())))

@@ -97,8 +97,8 @@ def test_events_are_held_until_the_next_probe_or_for_one_interval_if_a_probe_is_
 
 class AnyOrder(RuleBasedStateMachine):
     """
-    Lanes start and end attempts in any order. The machine records the expected state of the circuit, and compares it
-    with the actual state.
+    Starts and ends attempts in any order, as lanes do. Records the expected state of the circuit, and compares it with
+    the actual state.
     """
 
     def __init__(self) -> None:

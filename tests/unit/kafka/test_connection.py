@@ -21,8 +21,8 @@ from tests.support.watching import watched
 
 def report(connection: Connection, *what: int | bool) -> None:
     """
-    Report to a connection what a Kafka client would report. An int is an error code. A bool is from the statistics: it
-    says whether the group's coordinator answers.
+    Report errors and statistics to a connection, as a Kafka client does. An int is the code of an error. A bool stands
+    for statistics, and says whether the group's coordinator answers.
     """
     for one in what:
         if isinstance(one, bool):

@@ -1,6 +1,7 @@
 """
 The package notes which partitions a producer has reached. A producer has reached a partition when Kafka has confirmed
-one of its records there. While a key may belong to an unreached partition, at most one record of it is in flight.
+one of its records there. While a key may belong to an unreached partition, at most one record with this key is in
+flight.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ READING = {
     *("event_outbox status", "event_outbox parked", "event_bus_status", "event_trace"),
 }
 WITH_SUBCOMMANDS_FOR_IT = {"event_topics", "event_schemas"}
-"""The commands that plan a change and carry it out in two subcommands, without ``--apply``."""
+"""The commands that show a plan with one subcommand and carry it out with another. They have no ``--apply``."""
 WITHOUT_JSON = {"consume_events", "relay_events"}
 """
 The commands without JSON output. They run for a long time, and their output is for people; monitoring uses their

@@ -1,4 +1,7 @@
-"""A send does not deadlock while a Kafka client is created, or if it interrupts code that holds the lock."""
+"""
+A send does not deadlock while a Kafka client is created. A send in a signal handler does not deadlock if the
+interrupted code holds the lock of the clients.
+"""
 
 from __future__ import annotations
 

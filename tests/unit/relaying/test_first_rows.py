@@ -1,6 +1,6 @@
 """
-The first rows of a key are sent in order, even if the client has not reached the partition of the key. The tests use
-the sandbox and SQLite.
+The first rows of a key are sent in order, even if Kafka has not yet confirmed any record of the client in the partition
+of the key. The tests use the sandbox and SQLite.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def test_s8_later_rows_of_a_key_are_sent_only_after_the_first_request_to_their_p
     relaying: Relaying,
 ) -> None:
     """
-    Each request has one row. The sandbox accepts requests in any order, like a broker that has not seen the producer
-    yet.
+    Each request has one row. The sandbox accepts requests in any order. A real broker does so only until it has
+    accepted the producer's first request.
     """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()

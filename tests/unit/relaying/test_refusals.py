@@ -1,6 +1,6 @@
 """
-If Kafka refuses a request, the rows that are sent keep the order of their key, and rows of other topics are not sent
-twice. Bad rows are parked. The tests use the sandbox and SQLite.
+If Kafka refuses a request, the rows of each key still arrive in order, and rows of other topics are not sent twice. Bad
+rows are parked. The tests use the sandbox and SQLite.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def test_s8_rows_keep_their_order_when_a_request_is_refused(relaying: Relaying, 
 
 
 def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(relaying: Relaying) -> None:
-    """If a broker has not seen a producer yet, it accepts the producer's requests in any order."""
+    """
+    Until a broker has accepted the first request of a producer, it accepts requests of this producer in any order.
+    """
     relaying.options["batch.num.messages"] = 5
     relaying.renew()
     sent = relaying.append(*["a"] * 100)
@@ -67,8 +69,8 @@ def test_a_held_topic_is_tried_again_with_a_separate_client(relaying: Relaying) 
 
 def test_s8_at_most_one_more_request_of_a_batch_is_accepted_after_a_refused_request(relaying: Relaying) -> None:
     """
-    Each request has one row. A real broker that has accepted a request of the producer also refuses the request after
-    a refused one. The sandbox accepts it.
+    Each request has one row. After a refused request, a real broker also refuses the next request if it has accepted an
+    earlier request of the producer. The sandbox accepts the next request.
     """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
@@ -157,8 +159,8 @@ def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying)
 
 def test_s12_a_topic_is_held_and_no_row_stays_parked_if_kafka_refuses_rows_of_all_keys(relaying: Relaying) -> None:
     """
-    A wrong policy of the topic is a possible cause. The rows arrive in pairs, so some rows are parked before the topic
-    is held. These rows are then put back into the outbox.
+    A wrong policy of the topic is a possible cause. The first rows are appended two at a time, so some rows are parked
+    before the topic is held. The parked rows are then put back into the outbox.
     """
     sent: list[bytes] = []
     relaying.sandbox.fail_next("Produce", "POLICY_VIOLATION", times=100)

@@ -33,8 +33,8 @@ def test_a_topic_with_a_backlog_gets_the_shares_that_other_topics_do_not_use() -
 
 def test_a_topic_keeps_its_share_of_a_batch_after_a_batch_of_other_shards() -> None:
     """
-    A relay can read different shards of a backlog for each batch. A topic must not lose its share because a batch did
-    not read its shard.
+    A relay can read different shards for each batch. If a batch does not read a shard, the topics in this shard must
+    keep their shares of the next batch.
     """
     shares, limits = Shares(1_000), {"held": 0}
     shares.learn(shares.divide([(1, "a"), (1, "b")], limits), {0: 500, 1: 3}, limits)

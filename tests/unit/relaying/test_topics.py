@@ -1,6 +1,7 @@
 """
-After a refusal a relay sends the rows of the topic one by one. This ends when these rows were sent, or after more than
-100 batches without a row of the topic. Only batches that took all waiting rows count.
+After Kafka has refused rows of a topic, a relay sends the topic's waiting rows one by one. The relay stops doing so
+when these rows have been sent, or after more than 100 batches without a row of the topic. Only batches that took all
+waiting rows of the outbox count.
 """
 
 from __future__ import annotations

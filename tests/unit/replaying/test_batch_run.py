@@ -27,7 +27,10 @@ from tests.support.examples_of import certificate
 
 
 def run(items: Items) -> LetterState | Halt:
-    """Run one batch of a backfill that has no topics. Return the result of the batch, or why the backfill halts."""
+    """
+    Run one batch of a backfill that has no topics. Return the result of the batch, or a Halt with the reason why the
+    backfill halts.
+    """
     batches = BatchRun(
         source=Source(signal=CERTIFICATE_CREATED, items=items, count=lambda _: 1),
         backfill=Backfill(signal=CERTIFICATE_CREATED, routes=[], producer=create_producer()),

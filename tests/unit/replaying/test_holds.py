@@ -20,8 +20,8 @@ def test_the_delay_of_a_held_request_doubles_up_to_a_minute() -> None:
 
 def test_an_outage_does_not_count_towards_the_time_limit_for_a_missing_topic() -> None:
     """
-    An outage holds a request without a limit. A missing topic holds a request for at most 60 s. These 60 s begin at the
-    end of an outage, because topics can be missing for a moment when Kafka is back.
+    An outage holds a request without a limit. A missing topic holds a request for at most 60 s. After an outage the
+    60 s begin anew, because topics can be missing for a moment when Kafka is back.
     """
     held = Held().again(AWAY, 0.0).again(AWAY, 3_600.0).again(MISSING, 3_660.0)
     assert not held.is_too_long

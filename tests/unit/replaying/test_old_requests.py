@@ -1,4 +1,7 @@
-"""A replay request is deleted 90 days after it ended or, if it is waiting or paused, after a worker last had it."""
+"""
+A replay request is deleted 90 days after it ended. A waiting or paused request is deleted 90 days after a worker last
+had it. If no worker has had the request, the 90 days begin when it was made.
+"""
 
 from __future__ import annotations
 

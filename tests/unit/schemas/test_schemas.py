@@ -1,4 +1,7 @@
-"""Texts say how two schemas differ, and why one schema cannot read what was written with the other."""
+"""
+The package describes the differences between two schemas, and explains why data that was written with one schema cannot
+be read with the other.
+"""
 
 from __future__ import annotations
 

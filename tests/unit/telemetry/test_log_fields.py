@@ -106,7 +106,7 @@ def test_fields_match_the_documented_list_and_overwrite_no_field_of_log_records(
 
 
 class Asked(str):
-    """A name of a topic that counts how often a log field is computed from it."""
+    """The name of a topic. The class counts how often a log field is computed from such a name."""
 
     __slots__ = ()
     times = 0

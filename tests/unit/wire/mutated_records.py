@@ -29,15 +29,15 @@ _DEEPEST = 80
 
 
 def seeds() -> list[str]:
-    """Return the schema of READER, and the schemas of the corpus."""
+    """Return the schema of READER, and the schemas in the files of ``corpus/``."""
     kept = [json.loads(path.read_text())["schema"] for path in sorted(CORPUS.glob("*.json"))]
     return [codec_for(READER).schema, *dict.fromkeys(text for text in kept if text)]
 
 
 def kept_bodies() -> list[bytes]:
     """
-    Return the values of the records in the corpus, without the first five bytes of each value. These bytes contain the
-    schema id.
+    Return the values of the records in the files of ``corpus/``, without the first five bytes of each value. These
+    bytes contain the schema id.
     """
     kept = [json.loads(path.read_text())["value"] for path in sorted(CORPUS.glob("*.json"))]
     return [b64decode(text)[5:] for text in kept if text]
@@ -45,8 +45,8 @@ def kept_bodies() -> list[bytes]:
 
 def mutated_record(random: Random, schemas: list[str], bodies: list[bytes], longest: int) -> tuple[str, bytes]:
     """
-    Return the text of a schema and the bytes of a body. The body usually fits the schema. If the body is not from the
-    corpus, it has at most about ``longest`` bytes.
+    Return the text of a schema and the bytes of a body. The body usually fits the schema. If the body is not made from
+    one of ``bodies``, it has at most about ``longest`` bytes.
     """
     text = schemas[0] if random.random() < 0.6 else random.choice(schemas)
     try:
@@ -181,8 +181,8 @@ def _fields(random: Random, kind: Any) -> list[Any]:
 
 class _Body:
     """
-    Writes a body that fits a schema. Some random numbers in the body are wrong. The body is incomplete if it would be
-    too long or too deeply nested.
+    Writes a body that fits a schema. Some random numbers in the body are wrong. The body ends early
+    if it would otherwise become too long or too deeply nested.
     """
 
     def __init__(self, random: Random, schema: Any, longest: int) -> None:

@@ -1,6 +1,6 @@
 """
-Every record of a topic is read as an event, or refused with an error of this package. Both need a limited amount of
-memory.
+Every record of a topic is read as an event, or refused with an error of this package. Reading or refusing a record
+needs a limited amount of memory.
 """
 
 from __future__ import annotations

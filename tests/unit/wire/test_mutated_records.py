@@ -1,5 +1,6 @@
 """
-Mutated schemas and bodies are read, or refused with an error. Both need a limited amount of memory.
+Mutated schemas and bodies are read, or refused with an error. Reading or refusing a record needs a limited amount of
+memory.
 
 The files of ``corpus/`` are mutated. If a mutation reveals a bug, add the mutated record to ``corpus/`` as
 test_corpus describes.

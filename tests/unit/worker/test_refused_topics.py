@@ -28,7 +28,9 @@ def refusal(topic: str, client: str = "consumer") -> ClientErrorReported:
 
 @attrs.define
 class Worker:
-    """A worker whose client reports refusals. `rights` is Kafka's answer to the next question."""
+    """
+    A worker whose client reports refusals. When the worker asks for its rights on topics, `rights` is Kafka's answer.
+    """
 
     rights: Rights | BrokerError = attrs.field(factory=dict)
     now: float = 0.0

@@ -221,8 +221,9 @@ def test_a_worker_ends_even_if_a_forked_child_of_a_receiver_still_runs() -> None
 
 def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
     """
-    Run a worker in a new process, after the statement ``before``. Return three pairs, for the times before, during and
-    after the worker. A pair says whether objects are frozen, and contains the thresholds of the garbage collector.
+    Run a worker in a new process, after the statement ``before``. Return three pairs: for the time before, during and
+    after the worker. Each pair says whether the garbage collector has frozen objects, and contains the collector's
+    thresholds.
     """
     code = f"""if True:
         import gc, json, os, signal
