@@ -88,8 +88,8 @@ class Heartbeat(models.Model):
 
     def liveness(self, now: int) -> str:
         """
-        Return ``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods and at least a minute.
-        ``now``: time of the database's clock, in milliseconds since the epoch.
+        Return ``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods, or for a minute if that is
+        longer. ``now``: time of the database's clock, in milliseconds since the epoch.
         """
         if self.stopped_at is not None:
             return "stopped"

@@ -65,16 +65,10 @@ class Batch:
         self.ledger = Ledger()
         self._deliveries = Deliveries(frames)
         self._firsts: set[tuple[str, bytes]] = set()
-        """
-        Topics and keys of rows in flight whose partition may be in :attr:`Clients.unreached`. Later rows of these keys
-        wait.
-        """
+        """Topics and keys of rows in flight that may go to an unreached partition; later rows of these keys wait."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """
-        Topics and keys of which this batch sends no more rows: an earlier row of the key has waited in vain for the
-        confirmation of the key's first row or, with ``parked_holds_key``, is to be parked.
-        """
+        """Topics and keys that get no more rows: one was late or, with ``parked_holds_key``, is to be parked."""
         self.put_back: list[int] = []
         """Ids of parked rows to move back into the outbox."""
         self.unconfirmed = 0
@@ -188,10 +182,7 @@ class Batch:
         return left
 
     def _await_firsts(self) -> None:
-        """
-        Wait until all rows of the common client have delivery reports, including the first rows of keys. Wait for at
-        most ``_FIRSTS_WITHIN`` seconds per batch, because a topic may be silent.
-        """
+        """Wait for all reports of the common client, at most ``_FIRSTS_WITHIN`` seconds: a topic may be silent."""
         self._firsts_until = min(self._firsts_until, monotonic() + _FIRSTS_WITHIN)
         while self.goes_on and self._unreported.get(self._clients.common) and monotonic() < self._firsts_until:
             self._poll(self._firsts_until - monotonic(), lingers=False)

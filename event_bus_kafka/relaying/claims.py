@@ -235,10 +235,7 @@ class Claims:
             raise RowsStay(int(left), done)
 
     def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
-        """
-        Return the ids under which to park these rows. A row keeps its id if no parked row has this id. Otherwise the
-        row gets a new id below those of all parked rows.
-        """
+        """Return ids under which to park rows: their own, or new ones below all others if a parked row has the id."""
         taken = {number for (number,) in connection.query(self._dialect.parked_of(ids))}
         if not taken:
             return list(ids)
@@ -267,9 +264,7 @@ class Claims:
 
 
 _Planned = tuple[Any, ...]
-"""
-A row's id, its size in bytes, and its shard. In a plan with limits, the number of its :class:`Part` replaces the shard.
-"""
+"""A row's id, its size in bytes, and its shard; with limits, the number of its :class:`Part` replaces the shard."""
 
 
 def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:

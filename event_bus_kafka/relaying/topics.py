@@ -218,13 +218,9 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Return the rows to park, and the ids of parked rows to put back into the outbox. If the topic is tried, the
-        first of these cases that applies decides its next state:
-
-        1. The topic counts as the cause of refusals: hold it again.
-        2. Rows are in flight, or wait to be sent one by one: leave it tried.
-        3. Rows had to be sent alone: open it if all of them were sent, else leave it tried.
-        4. No row had to be sent alone: open it if Kafka has accepted a row, else leave it tried.
+        Return the rows to park, and the ids of parked rows to put back into the outbox. If the topic is tried, hold it
+        again if it counts as the cause of refusals. Otherwise open it if all rows that had to be sent alone were sent
+        or, if there were no such rows, if Kafka has accepted a row. It stays tried while rows are in flight.
         """
         if self.state is TopicState.TRIED:
             self._judge()

@@ -2,9 +2,8 @@
 Limits the memory that a decoded record may use, because a few bytes may declare large objects, for example a list of
 empty maps.
 
-A body is the Avro bytes of a record's value. The schemas determine a length up to which no body can need more memory
-than the limit. Nearly all bodies are shorter, and cost only one comparison. A longer body is scanned, and its memory is
-counted, before any object is made from it.
+The schemas determine a length up to which no body (the Avro bytes of a value) can exceed the limit. Nearly all bodies
+are shorter, and cost only one comparison. A longer one is scanned before any object is made from it.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def test_a_worker_without_the_right_to_read_makes_new_clients_without_end() -> N
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_a_worker_ends_at_once_if_another_member_replaced_it_but_after_three_new_clients_on_an_unknown_error(
+def test_a_replaced_worker_ends_at_once_and_a_worker_with_unknown_errors_ends_after_three_new_clients(
     kind: Trouble, made: int
 ) -> None:
     clients = Failing(kind)
