@@ -16,8 +16,8 @@ _DAY = 86_400_000
 _MINUTE = MINUTE * 1000
 _MINUTES_KEPT = 2 * HOUR * 1000
 """
-Age in milliseconds at which rows for minutes are merged into quarters of an hour. Otherwise, pages about a day or a
-week would add up a row for each minute.
+Age in milliseconds at which rows for minutes are merged into quarters of an hour. Without the merge, a page about a
+day or a week would have to sum one row per minute.
 """
 _QUARTERS_KEPT = _DAY
 """Age in milliseconds at which rows for quarters of an hour are merged into hours."""

@@ -1,4 +1,4 @@
-"""The state of each topic of a relay: whether the topic accepts records, and how many of its rows a batch waits for."""
+"""The state of each topic of a relay: whether it accepts records, and how many of its rows have to be confirmed."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class Topic:
         """
         Note that Kafka has accepted a row of the topic. Return the rows that Kafka refused earlier in this batch.
 
-        The topic accepts rows, so the returned rows themselves caused their refusals.
+        Since the topic accepts rows, the returned rows caused their refusals, and not the topic.
         """
         self._has_taken = True
         return self.refusals.end()

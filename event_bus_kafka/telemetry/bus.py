@@ -26,9 +26,9 @@ _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 
 class _ObserversOf(dict[type[LifecycleEvent], tuple[Observer, ...]]):
     """
-    Cache: kind of event → observers that want events of this kind. A new empty cache replaces this object when
-    observers are added, removed or flushed. A thread that still adds an entry for the old observers adds it to the
-    discarded cache.
+    Cache: kind of event → observers that want events of this kind. When observers are added, removed or flushed, a new
+    empty cache replaces this object. So an entry that a thread computes from the old observers ends up in the old
+    cache, which nobody reads any more.
     """
 
     def __missing__(self, kind: type[LifecycleEvent]) -> tuple[Observer, ...]:

@@ -68,8 +68,8 @@ class Shape:
     """Maximum bytes of memory that a value needs for each encoded byte of its items and texts."""
     walk: Walk
     """
-    Scans a value, adds the memory of its items and texts, and subtracts the part of ``memory`` that the value does not
-    need.
+    Scans a value and corrects the memory counted so far, which includes ``memory``: adds what items and texts need, and
+    subtracts what the value does not need of ``memory``.
     """
 
 

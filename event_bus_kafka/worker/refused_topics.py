@@ -25,10 +25,7 @@ _REMIND_AFTER = 60.0
 """Minimum seconds between two reports of the same refusal."""
 
 Rights = Mapping[str, frozenset[str] | BrokerError]
-"""
-Topic → the operations on the topic that this user is allowed, or the error because of which these operations are
-unknown.
-"""
+"""Topic → the operations that this user may perform on it, or the error because of which they are unknown."""
 
 
 @attrs.frozen(kw_only=True)

@@ -146,7 +146,7 @@ def version(event_type: str, arguments: Arguments) -> OpenEdxPublicSignal:
 
 
 def filled(arguments: Arguments, values: Values) -> dict[str, Any]:
-    """Return event data in which objects of the version's classes replace the dicts of ``values``."""
+    """Return ``values`` as event data: an object of the class that ``arguments`` names replaces each dict."""
     return {name: _object(kind, values[name]) for name, kind in arguments.items()}
 
 

@@ -33,7 +33,7 @@ def client_with(*rights: Right) -> Client:
 
 
 def unbroken(html: str) -> str:
-    """Return a page without the tags and spaces that say where a browser may break long names and lines."""
+    """Return a page without tags that control line breaks, and with usual spaces in place of no-break spaces."""
     html = html.replace("\N{NO-BREAK SPACE}", " ")
     return re.sub(r'<span class="event-bus-(?:name|time)">([^<]*)</span>', r"\1", html.replace("<wbr>", ""))
 

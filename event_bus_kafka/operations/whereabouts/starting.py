@@ -29,10 +29,10 @@ def ranges_to_scan(
     findings: BrokerFindings,
 ) -> dict[Partition, Range]:
     """
-    Return partition → offsets to search. ``places``: partition → the only offset to search there, which a dead letter
-    names. The topics and partitions that the question names are searched, too. If the question names none, all
-    ``topics`` (full names) are searched, except topics with a partition in ``places``. Partitions that cannot be read,
-    and deleted records, are noted in ``findings``.
+    Return partition → offsets to search. ``places``: partition → the offset at which a dead letter says that the event
+    is; only this offset is searched there. In addition, the topics and partitions that the question names are searched.
+    If the question names none, all ``topics`` (full names) without a partition in ``places`` are searched instead.
+    Partitions that cannot be read, and deleted records, are noted in ``findings``.
 
     Raises :class:`NotThere` if a topic that the question names does not exist. Raises :class:`BrokerError` if a broker
     does not answer.

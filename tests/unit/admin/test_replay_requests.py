@@ -401,7 +401,7 @@ def test_the_page_of_a_replay_request_counts_the_results_of_its_letters(receiver
     assert "6 of 6" in client_with(Right.VIEW).get(LIST).content.decode()
 
 
-def test_the_report_on_a_replay_request_names_an_obstacle_if_its_group_has_no_living_worker_or_heartbeats_are_off(
+def test_the_report_on_a_replay_request_names_an_obstacle_if_heartbeats_are_off_or_no_worker_of_its_group_lives(
     receiver: str,
 ) -> None:
     request = made(receiver, state=RequestState.RUNNING, beat_at=1)

@@ -102,7 +102,7 @@ def test_a_slow_receiver_links_to_the_section_about_slow_calls(receiver: str) ->
     assert "#slow" not in client_with(Right.VIEW).get(url()).content.decode()
 
 
-def test_a_receiver_that_a_slow_one_holds_up_is_not_green(receiver: str) -> None:
+def test_a_receiver_that_shares_events_with_a_slow_receiver_is_not_shown_in_green(receiver: str) -> None:
     def note(**_kwargs: object) -> None: ...
 
     change(100, slow_receivers=[slow(receiver, 1, 240, "/srv/mail.py:8 in mail")])
