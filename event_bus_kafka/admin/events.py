@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from math import ceil
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -110,8 +109,8 @@ class EventsPage(Page):
         """
         Return a link to the present dead letters of an event type. There may be fewer of them than the history counts.
         """
-        page = self.page_of(DeadLetter)
-        return Linked(text=gettext("those that wait now"), url=f"{page.url()}?{urlencode({'event_type': event_type})}")
+        url = self.page_of(DeadLetter).filtered(event_type=event_type)
+        return Linked(text=gettext("those that wait now"), url=url)
 
     def where(self, request: HttpRequest) -> HttpResponse:
         """Search for an event by its id or key in Kafka and in this service's tables."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import attrs
 from django.contrib import admin
@@ -67,6 +68,10 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     def url(self, name: str = "changelist", *args: Any) -> str:
         """Return the URL of the view ``name``: this page, or a page or action below this page."""
         return reverse(f"admin:{self._url_name(name)}", args=args, current_app=self.admin_site.name)
+
+    def filtered(self, **fields: str) -> str:
+        """Return the URL of this page with filters. ``fields``: name of a filter → value."""
+        return f"{self.url()}?{urlencode(fields)}"
 
     def draw(self, request: HttpRequest, template: str, title: str, context: Mapping[str, Any]) -> TemplateResponse:
         """Render one of this app's templates, which extend ``base.html``. ``title`` must not contain event data."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlencode
 
 import attrs
 from django.contrib import messages
@@ -90,7 +89,7 @@ class RunPages(Page):
         posted = {name: request.POST.get(name, "") for name in asking.form.base_fields}
         letters_url = ""
         if planned.wish.kind == RunKind.TOPIC:
-            letters_url = f"{self.page_of(DeadLetter).url()}?{urlencode({'topic': planned.wish.arguments.topic})}"
+            letters_url = self.page_of(DeadLetter).filtered(topic=planned.wish.arguments.topic)
         context = {
             "plan": planned,
             "letters_url": letters_url,

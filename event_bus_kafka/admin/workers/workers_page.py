@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from shlex import quote
-from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -85,7 +84,7 @@ class WorkersPage(Page):
             "workers": workers_table([run for run in runs if run.kind == "consumer" and run.group == group]),
             "partitions": partitions,
             "without_lag": without_lag,
-            "letters_url": f"{self.page_of(DeadLetter).url()}?{urlencode({'group': group})}",
+            "letters_url": self.page_of(DeadLetter).filtered(group=group),
             "has_full_window": found.has_full_window,
             "slow": slow_calls(found.runs, pause_url=urls.get("pause", "")),
             "slow_after": age(settings.slow_receiver),
